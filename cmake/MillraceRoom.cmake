@@ -1,0 +1,49 @@
+# millrace_room(NAME ROOMS... [LINK targets...]): one room of lib/, as objects (for the library) and as a static archive
+# (for the tests of this room and of those above it). ROOMS are the rooms it may include.
+#
+#   millrace_room(log SOURCES segment.cc ... ROOMS base env record LINK PkgConfig::LZ4)
+function(millrace_room name)
+  cmake_parse_arguments(ROOM "" "" "SOURCES;ROOMS;LINK" ${ARGN})
+  set(objects millrace_${name}_objects)
+  add_library(${objects} OBJECT ${ROOM_SOURCES})
+  target_compile_features(${objects} PUBLIC cxx_std_20)
+  set_target_properties(${objects} PROPERTIES CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET hidden
+    VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE ON)
+  target_include_directories(${objects} PRIVATE "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/lib")
+  target_link_libraries(${objects} PRIVATE absl::status absl::statusor absl::time absl::any_invocable
+    absl::flat_hash_map absl::flat_hash_set absl::btree absl::inlined_vector absl::strings absl::str_format
+    Threads::Threads ${ROOM_LINK})
+  millrace_warnings(${objects})
+  set_property(GLOBAL APPEND PROPERTY MILLRACE_ROOM_OBJECTS ${objects})
+  set_property(GLOBAL APPEND PROPERTY MILLRACE_PRIVATE_LINK ${ROOM_LINK})
+
+  add_library(millrace_${name} STATIC EXCLUDE_FROM_ALL $<TARGET_OBJECTS:${objects}>)
+  target_include_directories(millrace_${name} PUBLIC "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/lib")
+  target_compile_features(millrace_${name} PUBLIC cxx_std_20)
+  set(below ${ROOM_ROOMS})
+  list(TRANSFORM below PREPEND millrace_)
+  target_link_libraries(millrace_${name} PUBLIC ${below} absl::status absl::statusor absl::time absl::any_invocable
+    absl::flat_hash_map absl::flat_hash_set absl::btree absl::inlined_vector absl::strings absl::str_format
+    Threads::Threads ${ROOM_LINK})
+endfunction()
+
+# The warnings that the project's own code must not have.
+function(millrace_warnings target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion -Wno-missing-field-initializers
+    $<$<BOOL:${MILLRACE_WERROR}>:-Werror>)
+endfunction()
+
+# millrace_test(NAME ROOMS rooms... SOURCES files...): one Catch2 program; ctest lists each of its cases.
+function(millrace_test name)
+  cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;ROOMS;LINK;LABELS" ${ARGN})
+  if(NOT TEST_TIMEOUT)
+    set(TEST_TIMEOUT 300)
+  endif()
+  add_executable(${name} ${TEST_SOURCES})
+  set(below ${TEST_ROOMS})
+  list(TRANSFORM below PREPEND millrace_)
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/test")
+  target_link_libraries(${name} PRIVATE ${below} Catch2::Catch2WithMain ${TEST_LINK})
+  millrace_warnings(${name})
+  catch_discover_tests(${name} TEST_PREFIX "${name}/" PROPERTIES LABELS "${TEST_LABELS}" TIMEOUT ${TEST_TIMEOUT})
+endfunction()

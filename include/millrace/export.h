@@ -1,0 +1,13 @@
+// MILLRACE_EXPORT marks what the shared library shows to its users; everything else is hidden.
+// Users of the static library get MILLRACE_STATIC_DEFINE from its CMake target or pkg-config file.
+
+#ifndef MILLRACE_EXPORT_H_
+#define MILLRACE_EXPORT_H_
+
+#ifdef MILLRACE_STATIC_DEFINE
+#define MILLRACE_EXPORT
+#else
+#define MILLRACE_EXPORT __attribute__((visibility("default")))
+#endif
+
+#endif  // MILLRACE_EXPORT_H_
