@@ -29,7 +29,7 @@ endfunction()
 
 # The warnings that the project's own code must not have.
 function(millrace_warnings target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion -Wno-missing-field-initializers
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion
     $<$<BOOL:${MILLRACE_WERROR}>:-Werror>)
 endfunction()
 
