@@ -1,14 +1,17 @@
 // Records and the batches that hold them: Kafka's record batch v2 (magic 2), byte for byte.
 //
-// A batch is the unit that is appended, stored, replicated, sent and read. `BatchView` and `RecordView` look into its
-// bytes where they lie; nothing is copied (a compressed batch is decompressed into memory that the caller owns).
+// A batch is the unit that is appended, stored, replicated, sent and read. `BatchView` and `RecordView` look
+// into its bytes where they lie; nothing is copied (a compressed batch is decompressed into memory that the
+// caller owns).
 //
-// Format: KIP-98; org.apache.kafka.common.record.DefaultRecordBatch. Offsets of the 61-byte header, big-endian:
-//    0 base_offset i64 | 8 length i32 (of what follows) | 12 partition_leader_epoch i32 | 16 magic i8 = 2 | 17 crc u32
-//   21 attributes i16 | 23 last_offset_delta i32 | 27 base_timestamp i64 | 35 max_timestamp i64 | 43 producer_id i64
-//   51 producer_epoch i16 | 53 base_sequence i32 | 57 record_count i32 | 61 records
-// The CRC-32C covers bytes 21 to the end. Attributes: bits 0-2 codec, 3 timestamp type, 4 transactional, 5 control,
-// 6 delete horizon (then base_timestamp is the horizon).
+// Format: KIP-98; org.apache.kafka.common.record.DefaultRecordBatch. Offsets of the 61-byte header,
+// big-endian:
+//    0 base_offset i64 | 8 length i32 (of what follows) | 12 partition_leader_epoch i32 | 16 magic i8 = 2 |
+//    17 crc u32
+//   21 attributes i16 | 23 last_offset_delta i32 | 27 base_timestamp i64 | 35 max_timestamp i64 | 43
+//   producer_id i64 51 producer_epoch i16 | 53 base_sequence i32 | 57 record_count i32 | 61 records
+// The CRC-32C covers bytes 21 to the end. Attributes: bits 0-2 codec, 3 timestamp type, 4 transactional, 5
+// control, 6 delete horizon (then base_timestamp is the horizon).
 
 #ifndef MILLRACE_RECORD_H_
 #define MILLRACE_RECORD_H_
@@ -33,7 +36,8 @@ namespace millrace::inline v0 {
 enum class Compression : uint8_t { kNone = 0, kGzip = 1, kSnappy = 2, kLz4 = 3, kZstd = 4 };
 enum class TimestampType : uint8_t { kCreateTime = 0, kLogAppendTime = 1 };
 
-// Header: a named value that travels with a record. Borrowed text. The value may be null, which is not the same as empty.
+// Header: a named value that travels with a record. Borrowed text. The value may be null, which is not the
+// same as empty.
 struct Header {
   std::string_view key = {};
   std::optional<std::string_view> value = {};
@@ -115,8 +119,8 @@ class MILLRACE_EXPORT BatchView {
   BatchView() = default;
   explicit BatchView(const std::byte* data) : data_(data) {}
 
-  // The batch at the front of `bytes`. kDataLoss (kCorruptMessage) if the bytes are too short, the length is senseless,
-  // the magic is not 2, or a field contradicts another. Does not check the CRC; O(1).
+  // The batch at the front of `bytes`. kDataLoss (kCorruptMessage) if the bytes are too short, the length is
+  // senseless, the magic is not 2, or a field contradicts another. Does not check the CRC; O(1).
   static absl::StatusOr<BatchView> Parse(std::span<const std::byte> bytes);
 
   const std::byte* data() const { return data_; }
@@ -152,8 +156,8 @@ class MILLRACE_EXPORT BatchView {
 
   // Whether the stored CRC fits bytes 21 to the end. O(size).
   bool CrcIsValid() const;
-  // CRC first, then every record decoded and checked against the header (count, offsets, timestamps, lengths).
-  // `decompressed_bytes_max` bounds what a compressed batch may become. O(size).
+  // CRC first, then every record decoded and checked against the header (count, offsets, timestamps,
+  // lengths). `decompressed_bytes_max` bounds what a compressed batch may become. O(size).
   absl::Status Validate(size_t decompressed_bytes_max = size_t{1} << 30) const;
 
  private:
@@ -178,17 +182,20 @@ class MILLRACE_EXPORT BatchView {
 //   while (reader.Next(&record)) Use(record);
 //   if (!reader.status().ok()) ...              // malformed: what was returned before is good
 //
-// Single-threaded. Borrows the batch's bytes; for a compressed batch it owns the decompressed ones, which live as long
-// as the reader (or its `buffer`, see the second constructor).
+// Single-threaded. Borrows the batch's bytes; for a compressed batch it owns the decompressed ones, which
+// live as long as the reader (or its `buffer`, see the second constructor).
 class MILLRACE_EXPORT RecordReader {
  public:
   explicit RecordReader(BatchView batch, size_t decompressed_bytes_max = size_t{1} << 30);
-  // Decompresses into `buffer`, which is grown as needed, reused from batch to batch, and must outlive the records.
-  RecordReader(BatchView batch, std::vector<std::byte>* buffer, size_t decompressed_bytes_max = size_t{1} << 30);
+  // Decompresses into `buffer`, which is grown as needed, reused from batch to batch, and must outlive the
+  // records.
+  RecordReader(BatchView batch, std::vector<std::byte>* buffer,
+               size_t decompressed_bytes_max = size_t{1} << 30);
 
   // Decodes the next record; false at the end or at the first malformed one.
   bool Next(RecordView* record) {
-    if (left_ == 0) [[unlikely]] return Finish();
+    if (left_ == 0) [[unlikely]]
+      return Finish();
     return Decode(record);
   }
   // OK until a malformed record was met: then kDataLoss (kInvalidRecord).
@@ -256,11 +263,12 @@ class MILLRACE_EXPORT BatchBuilder {
   // Bytes that `record` would add at the most.
   static size_t SizeBound(const Record& record);
 
-  // Compresses, fills in header and CRC. The bytes are the builder's and stay valid until Reset or destruction; mutable,
-  // so that a log can stamp base offset and leader epoch, which the CRC does not cover.
+  // Compresses, fills in header and CRC. The bytes are the builder's and stay valid until Reset or
+  // destruction; mutable, so that a log can stamp base offset and leader epoch, which the CRC does not cover.
   // Requires: at least one record. Fails only if a codec does (kInternal).
   absl::StatusOr<std::span<std::byte>> Finish(Offset base_offset = Offset(0));
-  // As Finish, with the last offset delta given: a cleaned batch keeps the offset range it had, even without records.
+  // As Finish, with the last offset delta given: a cleaned batch keeps the offset range it had, even without
+  // records.
   absl::StatusOr<std::span<std::byte>> FinishWithLastDelta(Offset base_offset, int32_t last_offset_delta);
 
  private:
@@ -277,9 +285,9 @@ class MILLRACE_EXPORT BatchBuilder {
   std::vector<std::byte> compressed_;
 };
 
-// Encodes `record` as a batch of its own at `into` (at least OneRecordBatchBound(record) bytes), CRC included, and returns
-// its size. The fast path of unbatched appends: the CRC is taken from the source bytes and registers, the batch is written
-// once and never read back.
+// Encodes `record` as a batch of its own at `into` (at least OneRecordBatchBound(record) bytes), CRC
+// included, and returns its size. The fast path of unbatched appends: the CRC is taken from the source bytes
+// and registers, the batch is written once and never read back.
 MILLRACE_EXPORT size_t EncodeOneRecordBatch(std::byte* into, const Record& record, Timestamp timestamp,
                                             Offset base_offset, LeaderEpoch leader_epoch);
 MILLRACE_EXPORT size_t OneRecordBatchBound(const Record& record);

@@ -123,7 +123,8 @@ MILLRACE_EXPORT std::string_view ErrorCodeName(ErrorCode code);
 MILLRACE_EXPORT absl::Status Error(ErrorCode code, std::string_view message);
 
 // The Kafka code a status carries. kNone for OK. A status without one maps by its canonical code
-// (kDataLoss to kCorruptMessage, kResourceExhausted to kKafkaStorageError, and so on; else kUnknownServerError).
+// (kDataLoss to kCorruptMessage, kResourceExhausted to kKafkaStorageError, and so on; else
+// kUnknownServerError).
 MILLRACE_EXPORT ErrorCode ErrorCodeOf(const absl::Status& status);
 
 // True where the same call may succeed later without anything being changed (Kafka's RetriableException).

@@ -25,8 +25,9 @@ struct CleanupPolicy {
   bool operator==(const CleanupPolicy&) const = default;
 };
 
-// TopicConfig: one topic's settings. Kafka's name for a field is its own with '.' for '_' ("segment.bytes"), its default is
-// Kafka's; what Kafka lacks is marked. Durations are milliseconds, sizes bytes, -1 means unlimited.
+// TopicConfig: one topic's settings. Kafka's name for a field is its own with '.' for '_' ("segment.bytes"),
+// its default is Kafka's; what Kafka lacks is marked. Durations are milliseconds, sizes bytes, -1 means
+// unlimited.
 struct TopicConfig {
   CleanupPolicy cleanup_policy = {};
 
@@ -39,7 +40,8 @@ struct TopicConfig {
   int64_t segment_index_bytes = 10 << 20;
   // One index entry for about so many bytes of log: smaller finds faster, larger takes less memory.
   int64_t index_interval_bytes = 4096;
-  // Allocate and pre-write a whole segment when it is created: no page fault in its whole life, at the price of the space.
+  // Allocate and pre-write a whole segment when it is created: no page fault in its whole life, at the price
+  // of the space.
   bool preallocate = false;
 
   // A closed segment whose newest record is older than this is deleted.
@@ -49,8 +51,9 @@ struct TopicConfig {
   // How long a deleted file lingers under the suffix ".deleted", for readers in other processes.
   int64_t file_delete_delay_ms = 60'000;
 
-  // Compaction: how long a tombstone stays readable after it was compacted; the share of uncompacted bytes that starts a
-  // cleaning; the youngest age to compact; the age at which a record is compacted whatever the share is.
+  // Compaction: how long a tombstone stays readable after it was compacted; the share of uncompacted bytes
+  // that starts a cleaning; the youngest age to compact; the age at which a record is compacted whatever the
+  // share is.
   int64_t delete_retention_ms = int64_t{24} * 3600 * 1000;
   double min_cleanable_dirty_ratio = 0.5;
   int64_t min_compaction_lag_ms = 0;
@@ -65,7 +68,8 @@ struct TopicConfig {
 
   // What an acknowledgement means. Not Kafka's; in Kafka's terms kPowerLoss is flush.messages=1.
   Durability durability = Durability::kProcess;
-  // kInterval: flush after so many records, or so long after the first unflushed one; with neither given, each second.
+  // kInterval: flush after so many records, or so long after the first unflushed one; with neither given,
+  // each second.
   int64_t flush_messages = INT64_MAX;
   int64_t flush_ms = INT64_MAX;
 
@@ -83,7 +87,8 @@ struct TopicConfig {
   // OK, or kInvalidConfig naming the field, its value and what is allowed.
   MILLRACE_EXPORT absl::Status Validate() const;
 
-  // Sets one field from Kafka's text form ("retention.ms", "1000"). kInvalidConfig: unknown name, or not a value of its type.
+  // Sets one field from Kafka's text form ("retention.ms", "1000"). kInvalidConfig: unknown name, or not a
+  // value of its type.
   MILLRACE_EXPORT absl::Status Set(std::string_view name, std::string_view value);
   // One field's text form; nullopt for an unknown name.
   MILLRACE_EXPORT std::optional<std::string> Get(std::string_view name) const;

@@ -109,7 +109,8 @@ struct TopicPartition {
 enum class Durability : uint8_t {
   // The record is in the page cache: it survives `kill -9` of the process, not a power loss. The default.
   kProcess = 0,
-  // As kProcess, and flushed to the disk every `flush_ms` or `flush_messages`: a power loss costs at most that.
+  // As kProcess, and flushed to the disk every `flush_ms` or `flush_messages`: a power loss costs at most
+  // that.
   kInterval = 1,
   // Flushed to the disk before the acknowledgement: survives a power loss. Appends in flight share a flush.
   kPowerLoss = 2,

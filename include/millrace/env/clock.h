@@ -14,7 +14,8 @@ namespace millrace::inline v0 {
 using MonotonicNanos = StrongId<struct MonotonicTag, int64_t>;
 inline constexpr MonotonicNanos kNever{INT64_MAX};
 
-// Thread-safe. Sessions, time-outs and lingering run on Monotonic(); record timestamps and retention on Wall().
+// Thread-safe. Sessions, time-outs and lingering run on Monotonic(); record timestamps and retention on
+// Wall().
 class MILLRACE_EXPORT Clock {
  public:
   virtual ~Clock() = default;

@@ -12,8 +12,8 @@
 
 namespace millrace::inline v0 {
 
-// All pointers are borrowed and must outlive what they are given to. A null member stands for the system's own, except
-// `executor`, for which null asks the engine to make one of its own (threads that start lazily).
+// All pointers are borrowed and must outlive what they are given to. A null member stands for the system's
+// own, except `executor`, for which null asks the engine to make one of its own (threads that start lazily).
 struct Env {
   Clock* clock = nullptr;
   FileSystem* files = nullptr;

@@ -17,8 +17,8 @@ namespace millrace::inline v0 {
 
 using TimerId = StrongId<struct TimerIdTag, uint64_t>;
 
-// Runs tasks. Thread-safe. Tasks posted from one thread start in the order posted; an executor with several threads
-// may run them side by side (the engine's tasks lock what they touch).
+// Runs tasks. Thread-safe. Tasks posted from one thread start in the order posted; an executor with several
+// threads may run them side by side (the engine's tasks lock what they touch).
 class MILLRACE_EXPORT Executor {
  public:
   using Task = absl::AnyInvocable<void()>;
@@ -52,7 +52,8 @@ class MILLRACE_EXPORT ManualExecutor : public Executor {
   // Runs what is due (at most `tasks_max` tasks) and returns how many tasks ran. May be called from any one
   // thread at a time.
   virtual size_t RunOnce(size_t tasks_max = SIZE_MAX) = 0;
-  // When the next task is due: now or earlier if one waits, kNever if none does. For the host's poll time-out.
+  // When the next task is due: now or earlier if one waits, kNever if none does. For the host's poll
+  // time-out.
   virtual MonotonicNanos NextDue() = 0;
 };
 

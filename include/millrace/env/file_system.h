@@ -1,11 +1,12 @@
 // FileSystem: every file the engine touches, it touches through this.
 //
-// Shipped: the POSIX one, one that lives in memory (an engine without a disk), and a simulated one that loses what was not
-// synced (millrace/testing/sim_env.h). A host may bring its own; testing/conformance.h says whether it fits.
+// Shipped: the POSIX one, one that lives in memory (an engine without a disk), and a simulated one that loses
+// what was not synced (millrace/testing/sim_env.h). A host may bring its own; testing/conformance.h says
+// whether it fits.
 //
 // Paths are UTF-8 text with '/' between parts. Errors: kNotFound, kAlreadyExists, kPermissionDenied,
-// kResourceExhausted (no space; quota; too many descriptors or mappings), kFailedPrecondition (locked, not a directory),
-// kDataLoss (the device failed: EIO); messages name the path.
+// kResourceExhausted (no space; quota; too many descriptors or mappings), kFailedPrecondition (locked, not a
+// directory), kDataLoss (the device failed: EIO); messages name the path.
 
 #ifndef MILLRACE_ENV_FILE_SYSTEM_H_
 #define MILLRACE_ENV_FILE_SYSTEM_H_
@@ -27,21 +28,21 @@ namespace millrace::inline v0 {
 enum class MapAccess : uint8_t { kRead, kReadWrite };
 enum class MapAdvice : uint8_t { kNormal, kRandom, kSequential, kDontNeed };
 
-// MappedFile: a stretch of a file as memory, shared with every other mapping of that file. Unmapped by the destructor.
-// The mapping may reach past the end of its file: bytes become usable when the file grows (File::Allocate), and touching
-// them earlier is a fault (SIGBUS), which callers prevent by never going past what was allocated.
-// Thread-safe, but for the bytes themselves, whose ordering is the caller's.
+// MappedFile: a stretch of a file as memory, shared with every other mapping of that file. Unmapped by the
+// destructor. The mapping may reach past the end of its file: bytes become usable when the file grows
+// (File::Allocate), and touching them earlier is a fault (SIGBUS), which callers prevent by never going past
+// what was allocated. Thread-safe, but for the bytes themselves, whose ordering is the caller's.
 class MILLRACE_EXPORT MappedFile {
  public:
   virtual ~MappedFile() = default;
 
   // All mapped bytes, whether the file reaches that far or not.
   virtual std::span<std::byte> bytes() const = 0;
-  // Makes the stores to [offset, offset+length) durable (msync). For data whose descriptor is gone; File::Sync is the
-  // faster way.
+  // Makes the stores to [offset, offset+length) durable (msync). For data whose descriptor is gone;
+  // File::Sync is the faster way.
   virtual absl::Status Sync(size_t offset, size_t length) = 0;
-  // Faults the pages of [offset, offset+length) in, writable, so that the first store there costs nothing. The range must
-  // be allocated. Fails with kResourceExhausted rather than with a signal.
+  // Faults the pages of [offset, offset+length) in, writable, so that the first store there costs nothing.
+  // The range must be allocated. Fails with kResourceExhausted rather than with a signal.
   virtual absl::Status Populate(size_t offset, size_t length) = 0;
   // A hint; never fails.
   virtual void Advise(size_t offset, size_t length, MapAdvice advice) = 0;
@@ -57,30 +58,32 @@ class MILLRACE_EXPORT File {
   virtual absl::StatusOr<size_t> ReadAt(uint64_t offset, std::span<std::byte> into) = 0;
   // Writes all of `from` at `offset`, growing the file where needed.
   virtual absl::Status WriteAt(uint64_t offset, std::span<const std::byte> from) = 0;
-  // Makes contents and length durable (fdatasync). After a failure the kernel may have dropped the unsynced data while
-  // a second call succeeds: a caller must never retry and believe (fsyncgate).
+  // Makes contents and length durable (fdatasync). After a failure the kernel may have dropped the unsynced
+  // data while a second call succeeds: a caller must never retry and believe (fsyncgate).
   virtual absl::Status Sync() = 0;
   virtual absl::StatusOr<uint64_t> Size() = 0;
   // Sets the length. Never used to cut below what a reader may be reading.
   virtual absl::Status Truncate(uint64_t size) = 0;
-  // Reserves real blocks for [offset, offset+length) and grows the length to cover them; the new bytes read as zero.
-  // On failure (kResourceExhausted) the length is what it was and nothing stays reserved past it.
+  // Reserves real blocks for [offset, offset+length) and grows the length to cover them; the new bytes read
+  // as zero. On failure (kResourceExhausted) the length is what it was and nothing stays reserved past it.
   virtual absl::Status Allocate(uint64_t offset, uint64_t length) = 0;
-  // Maps [0, length), length > 0. May reach past the end of the file, see MappedFile. The mapping outlives the File.
+  // Maps [0, length), length > 0. May reach past the end of the file, see MappedFile. The mapping outlives
+  // the File.
   virtual absl::StatusOr<std::unique_ptr<MappedFile>> Map(uint64_t length, MapAccess access) = 0;
 };
 
-// FileLock: exclusive ownership of a path while it lives; released by the destructor and by the death of the process.
+// FileLock: exclusive ownership of a path while it lives; released by the destructor and by the death of the
+// process.
 class MILLRACE_EXPORT FileLock {
  public:
   virtual ~FileLock() = default;
 };
 
 enum class OpenMode : uint8_t {
-  kRead,           // must exist
-  kReadWrite,      // must exist
-  kCreate,         // read and write; created empty if missing
-  kCreateNew,      // read and write; kAlreadyExists if present
+  kRead,       // must exist
+  kReadWrite,  // must exist
+  kCreate,     // read and write; created empty if missing
+  kCreateNew,  // read and write; kAlreadyExists if present
 };
 
 struct FileInfo {
@@ -90,9 +93,9 @@ struct FileInfo {
   int64_t modified_ms = 0;
 };
 
-// VolumeIdentity: tells whether memory written through a mapping by a process that died can still be in the page
-// cache. Equal identities: same boot of the machine and same mount of the file system, so the page cache lived on.
-// Different, or `certain` false: treat it as a power loss.
+// VolumeIdentity: tells whether memory written through a mapping by a process that died can still be in the
+// page cache. Equal identities: same boot of the machine and same mount of the file system, so the page cache
+// lived on. Different, or `certain` false: treat it as a power loss.
 struct VolumeIdentity {
   std::string boot_id;
   uint64_t mount_id = 0;
@@ -124,22 +127,22 @@ class MILLRACE_EXPORT FileSystem {
   virtual absl::Status SyncDirectory(std::string_view directory) = 0;
   // Makes everything written below `path`'s file system durable (syncfs).
   virtual absl::Status SyncAll(std::string_view path) = 0;
-  // Takes the lock on `path`, creating the file, and writes `owner` into it. kFailedPrecondition when another process (or
-  // another lock in this process) holds it; the message then quotes what the owner wrote.
+  // Takes the lock on `path`, creating the file, and writes `owner` into it. kFailedPrecondition when another
+  // process (or another lock in this process) holds it; the message then quotes what the owner wrote.
   virtual absl::StatusOr<std::unique_ptr<FileLock>> Lock(std::string_view path, std::string_view owner) = 0;
   virtual absl::StatusOr<VolumeIdentity> Volume(std::string_view path) = 0;
   // Free bytes for this process on the file system of `path`.
   virtual absl::StatusOr<uint64_t> FreeSpace(std::string_view path) = 0;
-  // kFailedPrecondition with a reason where `path` lies on a file system the mapped log is not safe on (network file
-  // systems; ones where allocation is no promise).
+  // kFailedPrecondition with a reason where `path` lies on a file system the mapped log is not safe on
+  // (network file systems; ones where allocation is no promise).
   virtual absl::Status CheckMappable(std::string_view path) = 0;
 
   // The operating system's. Lives for ever.
   static FileSystem* System();
 };
 
-// A file system in this process's memory: for engines that live in memory alone, and for tests. Everything is gone with it.
-// Mapping and open files stay valid after it is destroyed.
+// A file system in this process's memory: for engines that live in memory alone, and for tests. Everything is
+// gone with it. Mapping and open files stay valid after it is destroyed.
 MILLRACE_EXPORT std::unique_ptr<FileSystem> NewMemoryFileSystem();
 
 }  // namespace millrace::inline v0

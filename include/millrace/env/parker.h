@@ -32,8 +32,9 @@ class MILLRACE_EXPORT Parker {
  public:
   virtual ~Parker() = default;
 
-  // Blocks while `word` holds `expected`, until UnparkAll(word) or `deadline` (kNever: no deadline). May return
-  // early for no reason: the caller checks its condition again. Returns at once when `word` already differs.
+  // Blocks while `word` holds `expected`, until UnparkAll(word) or `deadline` (kNever: no deadline). May
+  // return early for no reason: the caller checks its condition again. Returns at once when `word` already
+  // differs.
   virtual void Park(const std::atomic<uint32_t>& word, uint32_t expected, MonotonicNanos deadline) = 0;
   // Wakes every thread parked on `word`. The caller changes the word first.
   virtual void UnparkAll(std::atomic<uint32_t>& word) = 0;

@@ -1,4 +1,5 @@
-// Random: the engine's only source of chance (topic ids, jitter, sticky partitions), so that a seed replays a run.
+// Random: the engine's only source of chance (topic ids, jitter, sticky partitions), so that a seed replays a
+// run.
 
 #ifndef MILLRACE_ENV_RANDOM_H_
 #define MILLRACE_ENV_RANDOM_H_
@@ -18,7 +19,9 @@ class MILLRACE_EXPORT Random {
   // 64 uniformly distributed bits.
   virtual uint64_t Next() = 0;
   // Uniform in [0, bound). Requires bound > 0.
-  uint64_t Below(uint64_t bound) { return static_cast<uint64_t>((static_cast<unsigned __int128>(Next()) * bound) >> 64); }
+  uint64_t Below(uint64_t bound) {
+    return static_cast<uint64_t>((static_cast<unsigned __int128>(Next()) * bound) >> 64);
+  }
 
   // Seeded from the operating system. Lives for ever.
   static Random* System();

@@ -6,9 +6,10 @@
 //   auto slice = (*cursor)->Next(1 << 20);
 //   for (millrace::BatchView batch : *slice) ...
 //
-// On disk a log is a directory in Kafka's layout (lib/log/FORMAT.md): segments of concatenated record batches, sparse indexes,
-// producer-state snapshots. The newest segment is mapped; an append encodes straight into the map and publishes the new end with
-// one atomic store; readers, of this process or another, follow that end and read in place.
+// On disk a log is a directory in Kafka's layout (lib/log/FORMAT.md): segments of concatenated record
+// batches, sparse indexes, producer-state snapshots. The newest segment is mapped; an append encodes straight
+// into the map and publishes the new end with one atomic store; readers, of this process or another, follow
+// that end and read in place.
 
 #ifndef MILLRACE_LOG_LOG_H_
 #define MILLRACE_LOG_LOG_H_
@@ -40,21 +41,22 @@ namespace millrace::inline v0 {
 enum class FileBackend : uint8_t {
   // Segments are memory-mapped: the fast way, for local file systems.
   kMapped,
-  // pread and pwrite: for file systems where a map is not safe (btrfs, ZFS, network), and for disks whose read errors must
+  // pread and pwrite: for file systems where a map is not safe (btrfs, ZFS, network), and for disks whose
+  // read errors must
   // come back as a status instead of a SIGBUS. One system call for each append and read.
   kReadWrite,
 };
 
 struct LogOptions {
   TopicConfig config = {};
-  // Null members: the system's. Without an executor, background work (preparing segments, interval flushes) is done by the
-  // call that needs it, or by RunMaintenance().
+  // Null members: the system's. Without an executor, background work (preparing segments, interval flushes)
+  // is done by the call that needs it, or by RunMaintenance().
   Env env = {};
   FileBackend backend = FileBackend::kMapped;
   // Open somebody else's live log: reads follow its end, appends are refused. Takes no lock.
   bool read_only = false;
-  // Views that readers hold may pin at most so many bytes of deleted segments; beyond it Cursor::Next fails with
-  // kResourceExhausted until views are let go.
+  // Views that readers hold may pin at most so many bytes of deleted segments; beyond it Cursor::Next fails
+  // with kResourceExhausted until views are let go.
   uint64_t pinned_bytes_max = uint64_t{4} << 30;
 };
 
@@ -112,12 +114,13 @@ class BatchRange {
   std::span<const std::byte> bytes_;
 };
 
-// LogSlice: consecutive whole batches where they lie. Holding it pins their segment: retention, compaction and Close
-// never pull the memory away. Movable, copyable (a copy pins too).
+// LogSlice: consecutive whole batches where they lie. Holding it pins their segment: retention, compaction
+// and Close never pull the memory away. Movable, copyable (a copy pins too).
 struct LogSlice {
   std::shared_ptr<const void> pin = nullptr;
   std::span<const std::byte> bytes = {};
-  // The offset after the last batch: where the next read starts. Where the slice is empty, the position as it was.
+  // The offset after the last batch: where the next read starts. Where the slice is empty, the position as it
+  // was.
   Offset next_offset{0};
 
   bool empty() const { return bytes.empty(); }
@@ -125,18 +128,20 @@ struct LogSlice {
   BatchRange::Iterator end() const { return BatchRange(bytes).end(); }
 };
 
-// LogCursor: reads one log forward. Single-threaded; several cursors of one log are independent. The log must outlive it.
+// LogCursor: reads one log forward. Single-threaded; several cursors of one log are independent. The log must
+// outlive it.
 class MILLRACE_EXPORT LogCursor {
  public:
   virtual ~LogCursor() = default;
 
-  // Committed batches from the position on: up to `bytes_max` bytes, but at least one batch where there is one; then moves
-  // the position behind them. Empty at the end of the log. The first batch may begin before the position (a batch is never
-  // cut): skip the records below it. Costs some nanoseconds when the position is at the live end.
-  // kOutOfRange (kOffsetOutOfRange): the position was deleted or truncated away; Seek. kDataLoss with a DamagedRange: the disk
-  // has lost that stretch; Seek past it, or Log::ClearFenced it.
+  // Committed batches from the position on: up to `bytes_max` bytes, but at least one batch where there is
+  // one; then moves the position behind them. Empty at the end of the log. The first batch may begin before
+  // the position (a batch is never cut): skip the records below it. Costs some nanoseconds when the position
+  // is at the live end. kOutOfRange (kOffsetOutOfRange): the position was deleted or truncated away; Seek.
+  // kDataLoss with a DamagedRange: the disk has lost that stretch; Seek past it, or Log::ClearFenced it.
   virtual absl::StatusOr<LogSlice> Next(size_t bytes_max) = 0;
-  // Moves to `offset`, anywhere from the log's start to its end, else kOutOfRange and the position stays. O(log n).
+  // Moves to `offset`, anywhere from the log's start to its end, else kOutOfRange and the position stays.
+  // O(log n).
   virtual absl::Status Seek(Offset offset) = 0;
   // The offset of the next record to be read.
   virtual Offset position() const = 0;
@@ -180,53 +185,63 @@ struct ProducerStateInfo {
   Offset current_transaction_start = kNoOffset;
 };
 
-// Thread-safe, but for construction and destruction. Appends of several threads take turns; readers never wait for them.
+// Thread-safe, but for construction and destruction. Appends of several threads take turns; readers never
+// wait for them.
 class MILLRACE_EXPORT Log {
  public:
-  // Opens the log in `directory`, creating it if missing. One writer at a time: a second, from any process, gets
-  // kFailedPrecondition that names the first. After a clean Close or the death of the process this is O(1) in the size
-  // of the data; after a power loss, what was not known to be flushed is scanned. `report`, if given, says what was found.
-  // kDataLoss is not returned for damaged records (they are fenced), only where nothing of the directory can be understood;
-  // kInvalidArgument: invalid config; kUnimplemented: written by a newer millrace.
+  // Opens the log in `directory`, creating it if missing. One writer at a time: a second, from any process,
+  // gets kFailedPrecondition that names the first. After a clean Close or the death of the process this is
+  // O(1) in the size of the data; after a power loss, what was not known to be flushed is scanned. `report`,
+  // if given, says what was found. kDataLoss is not returned for damaged records (they are fenced), only
+  // where nothing of the directory can be understood; kInvalidArgument: invalid config; kUnimplemented:
+  // written by a newer millrace.
   static absl::StatusOr<std::unique_ptr<Log>> Open(std::string_view directory, LogOptions options,
                                                    RecoveryReport* report = nullptr);
   // Closes if still open; errors are then lost. Slices stay valid.
   virtual ~Log() = default;
 
-  // --- Append -----------------------------------------------------------------------------------------------------
+  // --- Append
+  // -----------------------------------------------------------------------------------------------------
 
-  // Appends one record as a batch of its own. `now` stands in where the record has no timestamp (kNoTimestamp: the
-  // clock's). Visible to readers on return; durable as `durability` of the result says. Errors leave the log unchanged:
-  // kMessageTooLarge, kInvalidTimestamp, kKafkaStorageError (no space: transient; poisoned: see Revive; closed), kInvalidRecord
-  // (no key in a compacted topic).
+  // Appends one record as a batch of its own. `now` stands in where the record has no timestamp
+  // (kNoTimestamp: the clock's). Visible to readers on return; durable as `durability` of the result says.
+  // Errors leave the log unchanged: kMessageTooLarge, kInvalidTimestamp, kKafkaStorageError (no space:
+  // transient; poisoned: see Revive; closed), kInvalidRecord (no key in a compacted topic).
   virtual absl::StatusOr<AppendResult> Append(const Record& record, Timestamp now = kNoTimestamp) = 0;
-  // Appends one encoded batch: stamps offsets and leader epoch (and time, for log-append-time topics) into `batch`, then
-  // stores it with one copy. kClient batches are checked: header, and CRC unless `trusted` (made by this process's own builder).
-  // Adds to the errors above: kCorruptMessage, kOutOfOrderSequenceNumber, kInvalidProducerEpoch, kUnknownProducerId (as
-  // Kafka's ProducerStateManager), kOffsetOutOfRange (replication: does not follow on).
-  virtual absl::StatusOr<AppendResult> AppendBatch(std::span<std::byte> batch, AppendOrigin origin = AppendOrigin::kClient,
+  // Appends one encoded batch: stamps offsets and leader epoch (and time, for log-append-time topics) into
+  // `batch`, then stores it with one copy. kClient batches are checked: header, and CRC unless `trusted`
+  // (made by this process's own builder). Adds to the errors above: kCorruptMessage,
+  // kOutOfOrderSequenceNumber, kInvalidProducerEpoch, kUnknownProducerId (as Kafka's ProducerStateManager),
+  // kOffsetOutOfRange (replication: does not follow on).
+  virtual absl::StatusOr<AppendResult> AppendBatch(std::span<std::byte> batch,
+                                                   AppendOrigin origin = AppendOrigin::kClient,
                                                    bool trusted = false) = 0;
-  // The epoch stamped on batches from now on; recorded with the end offset. Must not fall (kFencedLeaderEpoch).
+  // The epoch stamped on batches from now on; recorded with the end offset. Must not fall
+  // (kFencedLeaderEpoch).
   virtual absl::Status SetLeaderEpoch(LeaderEpoch epoch) = 0;
 
-  // --- Durability -------------------------------------------------------------------------------------------------
+  // --- Durability
+  // -------------------------------------------------------------------------------------------------
 
-  // Makes everything appended so far durable. Calls from several threads share one flush of the disk. Blocks. A failure poisons
-  // the log for appends (reads go on): the disk can no longer be trusted until Revive.
+  // Makes everything appended so far durable. Calls from several threads share one flush of the disk. Blocks.
+  // A failure poisons the log for appends (reads go on): the disk can no longer be trusted until Revive.
   virtual absl::Status Flush() = 0;
-  // Calls `done` once everything below `end` is durable (at once if it is), or with the error that prevents it. The flush is
-  // started if none is under way; it runs on the executor, or inside RunMaintenance without one.
+  // Calls `done` once everything below `end` is durable (at once if it is), or with the error that prevents
+  // it. The flush is started if none is under way; it runs on the executor, or inside RunMaintenance without
+  // one.
   virtual void OnDurable(Offset end, absl::AnyInvocable<void(absl::Status)> done) = 0;
   // Everything below this offset survives a power loss.
   virtual Offset flushed_offset() const = 0;
 
-  // --- Read -------------------------------------------------------------------------------------------------------
+  // --- Read
+  // -------------------------------------------------------------------------------------------------------
 
   // A cursor at `start`, from log_start_offset() to log_end_offset(), else kOutOfRange.
   virtual absl::StatusOr<std::unique_ptr<LogCursor>> NewCursor(Offset start) = 0;
   virtual Offset log_start_offset() const = 0;
   virtual Offset log_end_offset() const = 0;
-  // The earliest record at or after `timestamp`; nullopt if there is none. O(log n) and a scan of one index interval.
+  // The earliest record at or after `timestamp`; nullopt if there is none. O(log n) and a scan of one index
+  // interval.
   struct TimestampOffset {
     Timestamp timestamp = kNoTimestamp;
     Offset offset = kNoOffset;
@@ -240,39 +255,45 @@ class MILLRACE_EXPORT Log {
   virtual std::vector<ProducerStateInfo> Producers() = 0;
   virtual LogStats stats() const = 0;
 
-  // --- Change -----------------------------------------------------------------------------------------------------
+  // --- Change
+  // -----------------------------------------------------------------------------------------------------
 
   // Removes all from `offset` on (a follower that diverged). Readers keep what they hold.
   virtual absl::Status TruncateTo(Offset offset) = 0;
-  // Moves the start of the log up; whole segments below it are deleted (DeleteRecords). kOutOfRange beyond the end.
+  // Moves the start of the log up; whole segments below it are deleted (DeleteRecords). kOutOfRange beyond
+  // the end.
   virtual absl::Status DeleteRecordsBefore(Offset offset) = 0;
   // Starts a new segment now, if the newest has records.
   virtual absl::Status Roll() = 0;
   // Replaces the config. kInvalidConfig changes nothing.
   virtual absl::Status Reconfigure(TopicConfig config) = 0;
-  // Does what is due at the clock's time: retention by time and size, roll by age, interval flush, preparation of the next
-  // segment, removal of lingering deleted files. Cheap when nothing is. The engine calls it; a host with a bare Log does.
+  // Does what is due at the clock's time: retention by time and size, roll by age, interval flush,
+  // preparation of the next segment, removal of lingering deleted files. Cheap when nothing is. The engine
+  // calls it; a host with a bare Log does.
   virtual absl::Status RunMaintenance() = 0;
-  // Compacts closed segments (cleanup_policy compact): keeps the newest record of each key. Returns the bytes freed. Readers
-  // go on. `force` ignores the dirty ratio, not the lags.
+  // Compacts closed segments (cleanup_policy compact): keeps the newest record of each key. Returns the bytes
+  // freed. Readers go on. `force` ignores the dirty ratio, not the lags.
   virtual absl::StatusOr<int64_t> Compact(bool force = false) = 0;
 
-  // --- Damage -----------------------------------------------------------------------------------------------------
+  // --- Damage
+  // -----------------------------------------------------------------------------------------------------
 
   // Reads everything and checks every batch. Damage found is fenced and returned.
   virtual absl::StatusOr<std::vector<DamagedRange>> Verify() = 0;
   virtual std::vector<DamagedRange> fenced() const = 0;
-  // Gives up a fenced range: from now on reads pass over it as if it had been compacted away. The bytes stay until retention.
+  // Gives up a fenced range: from now on reads pass over it as if it had been compacted away. The bytes stay
+  // until retention.
   virtual absl::Status ClearFenced(DamagedRange range) = 0;
-  // After a failed flush: reads back from the disk what was not known to be flushed, cuts what is not there (the report
-  // says what was given up), and allows appends again.
+  // After a failed flush: reads back from the disk what was not known to be flushed, cuts what is not there
+  // (the report says what was given up), and allows appends again.
   virtual absl::Status Revive(RecoveryReport* report = nullptr) = 0;
-  // A consistent copy as of now in `directory` (which must not exist): closed segments as hard links where possible.
-  // The copy opens as a cleanly closed log.
+  // A consistent copy as of now in `directory` (which must not exist): closed segments as hard links where
+  // possible. The copy opens as a cleanly closed log.
   virtual absl::Status Checkpoint(std::string_view directory) = 0;
 
-  // Flushes, cuts the newest segment to its length, writes indexes and snapshot, releases the lock. Idempotent. After it every
-  // call but those that read statistics fails with kFailedPrecondition; slices stay valid.
+  // Flushes, cuts the newest segment to its length, writes indexes and snapshot, releases the lock.
+  // Idempotent. After it every call but those that read statistics fails with kFailedPrecondition; slices
+  // stay valid.
   virtual absl::Status Close() = 0;
 };
 

@@ -1,0 +1,134 @@
+// Admin: topics, offsets and groups from the operator's side.
+
+#ifndef MILLRACE_ADMIN_H_
+#define MILLRACE_ADMIN_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "millrace/consumer.h"
+#include "millrace/export.h"
+#include "millrace/topic.h"
+#include "millrace/types.h"
+
+namespace millrace::inline v0 {
+
+struct TopicOptions {
+  int32_t partitions = 1;
+  // Settings that differ from the defaults.
+  TopicConfig config = {};
+};
+
+struct CreateTopicRequest {
+  std::string name = {};
+  TopicOptions options = {};
+};
+
+// A change of one setting: a value in Kafka's text form, or nullopt for back to the default.
+struct ConfigChange {
+  std::string name = {};
+  std::optional<std::string> value = std::nullopt;
+};
+
+enum class GroupState : uint8_t { kEmpty, kPreparingRebalance, kCompletingRebalance, kStable, kDead };
+// Kafka's names: "Empty", "PreparingRebalance", ...
+MILLRACE_EXPORT std::string_view GroupStateName(GroupState state);
+
+struct GroupListing {
+  std::string group = {};
+  std::string protocol_type = {};
+  GroupState state = GroupState::kEmpty;
+};
+
+struct GroupMemberDescription {
+  std::string member_id = {};
+  std::string group_instance_id = {};
+  std::string client_id = {};
+  std::string client_host = {};
+  std::vector<TopicPartition> assignment = {};
+};
+
+struct GroupDescription {
+  std::string group = {};
+  GroupState state = GroupState::kDead;
+  std::string protocol_type = {};
+  // The assignor in use.
+  std::string protocol = {};
+  GenerationId generation{-1};
+  std::vector<GroupMemberDescription> members = {};
+};
+
+// Thread-safe. The engine must outlive it. Calls that change something are durable on return, as far as the
+// engine's registry and offset topics are (`EngineOptions::registry_durability`).
+class MILLRACE_EXPORT Admin {
+ public:
+  virtual ~Admin() = default;
+
+  // --- Topics
+  // -------------------------------------------------------------------------------------------------------
+
+  // kTopicAlreadyExists, kInvalidTopicException, kInvalidPartitions, kInvalidConfig; nothing is created then.
+  virtual absl::StatusOr<TopicId> CreateTopic(std::string_view name, const TopicOptions& options = {}) = 0;
+  // Many at once, with one sync of the registry: the fast way to thousands. One result for each, in order.
+  virtual std::vector<absl::StatusOr<TopicId>> CreateTopics(
+      const std::vector<CreateTopicRequest>& topics) = 0;
+  // kUnknownTopicOrPartition. Consumers that are reading keep the slices they hold; committed offsets are
+  // deleted too.
+  virtual absl::Status DeleteTopic(std::string_view name) = 0;
+  // Raises the number of partitions to `partitions`; never lowers (kInvalidPartitions).
+  virtual absl::Status AddPartitions(std::string_view name, int32_t partitions) = 0;
+  // All or nothing. kInvalidConfig names the offender.
+  virtual absl::Status AlterTopicConfig(std::string_view name, const std::vector<ConfigChange>& changes) = 0;
+  virtual std::vector<std::string> ListTopics(bool with_internal = false) = 0;
+  virtual absl::StatusOr<TopicDescription> DescribeTopic(std::string_view name) = 0;
+  virtual absl::StatusOr<TopicDescription> DescribeTopic(TopicId id) = 0;
+
+  // --- Records
+  // ------------------------------------------------------------------------------------------------------
+
+  // Deletes what lies before the given offsets (kNoOffset: everything committed). Returns the new log start.
+  virtual absl::StatusOr<Offset> DeleteRecordsBefore(const TopicPartition& partition, Offset before) = 0;
+  virtual absl::StatusOr<Offset> BeginningOffset(const TopicPartition& partition) = 0;
+  virtual absl::StatusOr<Offset> EndOffset(const TopicPartition& partition) = 0;
+  virtual absl::StatusOr<std::optional<Log::TimestampOffset>> OffsetForTime(const TopicPartition& partition,
+                                                                            Timestamp timestamp) = 0;
+  // Makes everything appended to the topic so far survive a power loss.
+  virtual absl::Status FlushTopic(std::string_view name) = 0;
+
+  // --- Groups
+  // -------------------------------------------------------------------------------------------------------
+
+  virtual absl::StatusOr<std::vector<GroupListing>> ListGroups() = 0;
+  virtual absl::StatusOr<GroupDescription> DescribeGroup(std::string_view group) = 0;
+  virtual absl::StatusOr<Consumer::Offsets> ListGroupOffsets(std::string_view group) = 0;
+  // Sets committed offsets. kNonEmptyGroup (kUnknownMemberId in Kafka's tools) while the group has members.
+  virtual absl::Status AlterGroupOffsets(std::string_view group, const Consumer::Offsets& offsets) = 0;
+  // kGroupSubscribedToTopic for topics that the group reads right now.
+  virtual absl::Status DeleteGroupOffsets(std::string_view group, const std::vector<TopicPartition>& of) = 0;
+  // kNonEmptyGroup, kGroupIdNotFound.
+  virtual absl::Status DeleteGroup(std::string_view group) = 0;
+
+  // --- Damage and copies
+  // --------------------------------------------------------------------------------------------
+
+  // Reads everything and checks every batch; damage found is fenced and returned, by partition.
+  virtual absl::StatusOr<std::map<TopicPartition, std::vector<DamagedRange>>> Verify() = 0;
+  // Gives up a damaged range (see Log::ClearFenced), and allows appends again after a failed flush (see
+  // Log::Revive).
+  virtual absl::Status ClearFenced(const TopicPartition& partition, DamagedRange range) = 0;
+  virtual absl::StatusOr<RecoveryReport> Revive(const TopicPartition& partition) = 0;
+  // A consistent copy of the whole engine in `directory`, which must not exist, while everything goes on.
+  // Opens as cleanly closed.
+  virtual absl::Status Checkpoint(std::string_view directory) = 0;
+};
+
+}  // namespace millrace::inline v0
+
+#endif  // MILLRACE_ADMIN_H_

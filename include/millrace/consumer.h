@@ -1,0 +1,337 @@
+// Consumer: reads topics, alone or as a member of a consumer group.
+
+#ifndef MILLRACE_CONSUMER_H_
+#define MILLRACE_CONSUMER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "millrace/export.h"
+#include "millrace/log/log.h"
+#include "millrace/record.h"
+#include "millrace/types.h"
+
+namespace millrace::inline v0 {
+
+// Where to begin without a committed offset, or when the position was deleted ("auto.offset.reset").
+enum class Start : uint8_t {
+  kLatest,    // the end: only what comes from now on (Kafka's default)
+  kEarliest,  // the start of the log
+  kNone,      // nowhere: Poll fails with kOffsetOutOfRange, and the caller seeks
+};
+
+// How a blocking call waits for records.
+enum class WaitStrategy : uint8_t {
+  kSpin,          // burn a core: wakes in some hundred nanoseconds
+  kSpinThenPark,  // spin for ConsumerOptions::spin, then sleep. The default.
+  kPark,          // sleep at once: wakes in tens of microseconds, costs nothing meanwhile
+};
+
+// Which batches are verified against their CRC when they are read ("check.crcs").
+enum class CheckCrcs : uint8_t {
+  kFromDisk,  // those this process did not append itself since it opened the log. The default.
+  kAlways,
+};
+
+struct OffsetAndMetadata {
+  Offset offset{0};
+  LeaderEpoch leader_epoch = kNoLeaderEpoch;
+  // Any text of the application's, at most offset.metadata.max.bytes (4096).
+  std::string metadata = {};
+  bool operator==(const OffsetAndMetadata&) const = default;
+};
+
+// One partition's records, where they lie in the log.
+//
+// Batch: one record batch of a poll's result. Borrows from the Batches it came from, which pins the memory;
+// Retain() pins it beyond.
+class MILLRACE_EXPORT Batch {
+ public:
+  class Iterator;
+
+  Batch(const TopicPartition* source, BatchView view, Offset from, const std::shared_ptr<const void>* pin)
+      : source_(source), view_(view), from_(from), pin_(pin) {}
+
+  const std::string& topic() const { return source_->topic; }
+  PartitionId partition() const { return source_->partition; }
+  const TopicPartition& topic_partition() const { return *source_; }
+  const BatchView& view() const { return view_; }
+
+  // Records from the consumer's position on. Decompresses, if need be, when begin() is called, into memory of
+  // the iterator. A malformed record ends the iteration: compare with Iterator::status() where the producer
+  // is not trusted.
+  Iterator begin() const;
+  std::default_sentinel_t end() const { return {}; }
+
+  // Keeps the bytes of view() alive for as long as the result lives, whatever becomes of the Batches and of
+  // the log.
+  std::shared_ptr<const void> Retain() const { return *pin_; }
+
+ private:
+  const TopicPartition* source_;
+  BatchView view_;
+  Offset from_;
+  const std::shared_ptr<const void>* pin_;
+};
+
+// Input iterator over the records of one Batch. Single-threaded; movable, not copyable (it may own
+// decompressed bytes).
+class Batch::Iterator {
+ public:
+  using value_type = RecordView;
+  using difference_type = std::ptrdiff_t;
+  Iterator(BatchView view, Offset from) : reader_(view), from_(from) { ++*this; }
+  Iterator(Iterator&&) = default;
+  Iterator& operator=(Iterator&&) = default;
+  const RecordView& operator*() const { return record_; }
+  const RecordView* operator->() const { return &record_; }
+  Iterator& operator++() {
+    do {
+      more_ = reader_.Next(&record_);
+    } while (more_ && record_.offset < from_) /* below the consumer's position */;
+    return *this;
+  }
+  void operator++(int) { ++*this; }
+  bool operator==(std::default_sentinel_t) const { return !more_; }
+  const absl::Status& status() const { return reader_.status(); }
+
+ private:
+  RecordReader reader_;
+  RecordView record_;
+  Offset from_;
+  bool more_ = false;
+};
+
+inline Batch::Iterator Batch::begin() const {
+  return Iterator(view_, from_);
+}
+
+// Batches: what one Poll returned. Pins the segments its batches lie in: keep it no longer than needed.
+// Movable.
+//
+//   for (const Batch& batch : *batches)
+//     for (const RecordView& record : batch) ...
+class MILLRACE_EXPORT Batches {
+ public:
+  // One partition's share. `source` lives as long as the consumer's assignment of it and the Batches.
+  struct Slice {
+    std::shared_ptr<const TopicPartition> source = nullptr;
+    LogSlice data = {};
+    Offset from{0};
+    // Batches to pass over: control batches always, and those of aborted transactions under read_committed.
+    std::vector<Offset> skipped = {};
+  };
+
+  class Iterator {
+   public:
+    using value_type = Batch;
+    using difference_type = std::ptrdiff_t;
+    Iterator(const Batches* all, size_t slice) : all_(all), slice_(slice) { Settle(); }
+    Batch operator*() const {
+      const Slice& s = all_->slice(slice_);
+      return Batch(s.source.get(), BatchView(at_), s.from, &s.data.pin);
+    }
+    Iterator& operator++() {
+      at_ += BatchView(at_).size_bytes();
+      SkipHidden();
+      return *this;
+    }
+    void operator++(int) { ++*this; }
+    bool operator==(const Iterator& other) const { return slice_ == other.slice_ && at_ == other.at_; }
+
+   private:
+    void Settle() {  // to the first batch of slice_, or of the next slice that has one
+      at_ = nullptr;
+      if (slice_ >= all_->slice_count()) return;
+      const auto bytes = all_->slice(slice_).data.bytes;
+      at_ = bytes.data();
+      end_ = bytes.data() + bytes.size();
+      SkipHidden();
+    }
+    void SkipHidden() {
+      while (at_ != end_ && BatchView(at_).is_control()) at_ += BatchView(at_).size_bytes();
+      if (at_ == end_) {
+        ++slice_;
+        Settle();
+      }
+    }
+    const Batches* all_;
+    size_t slice_;
+    const std::byte* at_ = nullptr;
+    const std::byte* end_ = nullptr;
+  };
+
+  Batches() = default;
+  Iterator begin() const { return Iterator(this, 0); }
+  Iterator end() const { return Iterator(this, slice_count()); }
+  bool empty() const { return count_ == 0; }
+  // By partition: raw access, for those who forward whole batches.
+  size_t slice_count() const { return count_; }
+  const Slice& slice(size_t i) const { return i == 0 ? first_ : more_[i - 1]; }
+  // Bytes of log held.
+  size_t size_bytes() const;
+  void Add(Slice slice) {
+    if (count_++ == 0) {
+      first_ = std::move(slice);
+    } else {
+      more_.push_back(std::move(slice));
+    }
+  }
+
+ private:
+  // The first slice lies inline: a poll that finds one partition allocates nothing.
+  Slice first_;
+  std::vector<Slice> more_;
+  size_t count_ = 0;
+};
+
+// Told of changes to what a group member may read. Called inside Poll (or Close), in the polling thread. It
+// may call the consumer's CommitSync, Seek, Pause and position().
+class MILLRACE_EXPORT RebalanceListener {
+ public:
+  virtual ~RebalanceListener() = default;
+  virtual void OnAssigned(const std::vector<TopicPartition>& added) { (void)added; }
+  // Before they are given up: commit here.
+  virtual void OnRevoked(const std::vector<TopicPartition>& removed) { (void)removed; }
+  // They were taken away already (session time-out): commits would fail.
+  virtual void OnLost(const std::vector<TopicPartition>& removed) { OnRevoked(removed); }
+};
+
+enum class AssignorKind : uint8_t { kRange, kRoundRobin, kSticky, kCooperativeSticky };
+
+struct ConsumerOptions {
+  // Empty: no group; Assign() only, commits are refused.
+  std::string group = {};
+  // Static membership ("group.instance.id", KIP-345): a restart within the session time-out keeps the
+  // assignment.
+  std::string group_instance_id = {};
+  Start start = Start::kLatest;
+  // Preferred first; the group uses the first one that all members share ("partition.assignment.strategy").
+  std::vector<AssignorKind> assignors = {AssignorKind::kRange, AssignorKind::kCooperativeSticky};
+  absl::Duration session_timeout = absl::Seconds(45);
+  absl::Duration heartbeat_interval = absl::Seconds(3);
+  // A member that does not poll for so long leaves its group ("max.poll.interval.ms"); also the rebalance
+  // time-out.
+  absl::Duration max_poll_interval = absl::Minutes(5);
+  // Commit positions in the background of Poll ("enable.auto.commit").
+  bool auto_commit = true;
+  absl::Duration auto_commit_interval = absl::Seconds(5);
+  // Bounds of one Poll ("fetch.max.bytes", "max.partition.fetch.bytes"); at least one batch always comes.
+  size_t fetch_max_bytes = size_t{50} << 20;
+  size_t max_partition_fetch_bytes = size_t{1} << 20;
+  WaitStrategy wait = WaitStrategy::kSpinThenPark;
+  // How long kSpinThenPark spins.
+  absl::Duration spin = absl::Microseconds(20);
+  CheckCrcs check_crcs = CheckCrcs::kFromDisk;
+  std::string client_id = {};
+
+  // OK, or kInvalidConfig saying which field and why.
+  MILLRACE_EXPORT absl::Status Validate() const;
+};
+
+// What a group knows of this member; to be passed to transactional producers.
+struct GroupMetadata {
+  std::string group = {};
+  GenerationId generation{-1};
+  std::string member_id = {};
+  std::string group_instance_id = {};
+};
+
+// Single-threaded, but for Wakeup(). The engine must outlive it.
+class MILLRACE_EXPORT Consumer {
+ public:
+  using Offsets = std::map<TopicPartition, OffsetAndMetadata>;
+  using CommitCallback = absl::AnyInvocable<void(const absl::Status&)>;
+
+  // Close().
+  virtual ~Consumer() = default;
+
+  // --- What to read
+  // -------------------------------------------------------------------------------------------------
+
+  // Joins the group for `topics`, replacing an earlier subscription. Topics need not exist yet. The
+  // assignment comes with later polls. `listener` is borrowed until the next Subscribe, Unsubscribe or Close.
+  // kInvalidGroupId without a group; kFailedPrecondition after Assign.
+  virtual absl::Status Subscribe(std::vector<std::string> topics, RebalanceListener* listener = nullptr) = 0;
+  // All topics whose whole name matches the ECMAScript regular expression, those created later included.
+  // Internal topics do not.
+  virtual absl::Status SubscribePattern(std::string_view pattern, RebalanceListener* listener = nullptr) = 0;
+  // Reads exactly these, without group management. kUnknownTopicOrPartition changes nothing.
+  virtual absl::Status Assign(std::vector<TopicPartition> partitions) = 0;
+  virtual absl::Status Unsubscribe() = 0;
+  virtual std::vector<TopicPartition> assignment() const = 0;
+  virtual std::vector<std::string> subscription() const = 0;
+
+  // --- Read
+  // ---------------------------------------------------------------------------------------------------------
+
+  // Records that are there, at once; empty if none are. Runs rebalance listeners and auto-commits. In
+  // host-driven engines the caller also drives RunOnce(). Errors: kOffsetOutOfRange (Start::kNone), kDataLoss
+  // with a DamagedRange (Seek past it), kAborted after Wakeup, group errors that need a decision
+  // (kFencedInstanceId); after an error the positions are as before.
+  virtual absl::StatusOr<Batches> TryPoll() = 0;
+  // Waits up to `timeout` for records, as ConsumerOptions::wait says.
+  virtual absl::StatusOr<Batches> Poll(absl::Duration timeout) = 0;
+  // Makes the current or the next Poll return kAborted. From any thread, even from a signal handler's thread
+  // context.
+  virtual void Wakeup() = 0;
+  // A descriptor that is readable when TryPoll may return something: for the host's epoll loop. After TryPoll
+  // came back empty it is armed again. Borrowed: never read or close it.
+  virtual absl::StatusOr<int> Descriptor() = 0;
+
+  // --- Positions
+  // ----------------------------------------------------------------------------------------------------
+
+  virtual absl::Status Seek(const TopicPartition& partition, Offset offset) = 0;
+  virtual absl::Status SeekToBeginning(const std::vector<TopicPartition>& partitions = {}) = 0;
+  virtual absl::Status SeekToEnd(const std::vector<TopicPartition>& partitions = {}) = 0;
+  // The next offset to be read. kFailedPrecondition if the partition is not assigned.
+  virtual absl::StatusOr<Offset> position(const TopicPartition& partition) = 0;
+  // Records between the position and the end.
+  virtual absl::StatusOr<int64_t> lag(const TopicPartition& partition) = 0;
+  virtual absl::Status Pause(const std::vector<TopicPartition>& partitions) = 0;
+  virtual absl::Status Resume(const std::vector<TopicPartition>& partitions) = 0;
+  virtual std::vector<TopicPartition> paused() const = 0;
+  virtual absl::StatusOr<std::map<TopicPartition, Offset>> BeginningOffsets(
+      const std::vector<TopicPartition>& of) = 0;
+  virtual absl::StatusOr<std::map<TopicPartition, Offset>> EndOffsets(
+      const std::vector<TopicPartition>& of) = 0;
+  // For each partition the first record at or after its timestamp; absent where there is none.
+  virtual absl::StatusOr<std::map<TopicPartition, Log::TimestampOffset>> OffsetsForTimes(
+      const std::map<TopicPartition, Timestamp>& times) = 0;
+
+  // --- Commits
+  // ------------------------------------------------------------------------------------------------------
+
+  // Commits the positions of all assigned partitions, or `offsets`. Kafka's errors: kRebalanceInProgress,
+  // kUnknownMemberId, kIllegalGeneration, kFencedInstanceId, kOffsetMetadataTooLarge.
+  virtual absl::Status CommitSync() = 0;
+  virtual absl::Status CommitSync(const Offsets& offsets) = 0;
+  // `done` runs inside a later poll or Close.
+  virtual void CommitAsync(CommitCallback done = nullptr) = 0;
+  virtual void CommitAsync(const Offsets& offsets, CommitCallback done) = 0;
+  // Absent where nothing was committed.
+  virtual absl::StatusOr<Offsets> Committed(const std::vector<TopicPartition>& of) = 0;
+
+  virtual GroupMetadata group_metadata() const = 0;
+  // Asks for a rebalance with the next poll.
+  virtual void EnforceRebalance() = 0;
+
+  // Commits (auto_commit), leaves the group (static members stay), releases everything. Idempotent.
+  virtual absl::Status Close() = 0;
+};
+
+}  // namespace millrace::inline v0
+
+#endif  // MILLRACE_CONSUMER_H_
