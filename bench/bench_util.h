@@ -1,0 +1,126 @@
+// What the benchmark programs share: time, ratios, a directory of their own, and payloads that a reader can
+// verify.
+
+#ifndef MILLRACE_BENCH_BENCH_UTIL_H_
+#define MILLRACE_BENCH_BENCH_UTIL_H_
+
+#include <benchmark/benchmark.h>
+#include <pthread.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace millrace_bench {
+
+inline int64_t NowNanos() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+// Ends the program with a message: a benchmark whose subject fails has nothing to report.
+[[noreturn]] inline void Die(const char* what, const absl::Status& status) {
+  std::fprintf(stderr, "%s: %s\n", what, std::string(status.message()).c_str());
+  std::exit(1);
+}
+inline void Check(const absl::Status& status, const char* what) {
+  if (!status.ok()) Die(what, status);
+}
+template <typename T>
+T Value(absl::StatusOr<T> value, const char* what) {
+  if (!value.ok()) Die(what, value.status());
+  return *std::move(value);
+}
+inline void Require(bool condition, const char* what) {
+  if (!condition) Die(what, absl::InternalError("does not hold"));
+}
+
+// Pins the calling thread to one processor, where the machine has it.
+inline void PinTo(unsigned cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+}
+
+// A directory under MILLRACE_BENCH_DIRECTORY (default: the working directory, so that it is a disk and not a
+// tmpfs).
+class Directory {
+ public:
+  Directory() {
+    const char* parent = std::getenv("MILLRACE_BENCH_DIRECTORY");
+    path_ = std::string(parent != nullptr ? parent : ".") + "/millrace-bench-XXXXXX";
+    Require(mkdtemp(path_.data()) != nullptr, "making a directory");
+  }
+  ~Directory() { std::filesystem::remove_all(path_); }
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// A payload that carries its number at both ends, so that a reader can tell a lost, doubled or torn record.
+template <size_t kBytes>
+struct Payload {
+  static_assert(kBytes >= 16);
+  std::array<char, kBytes> bytes;
+
+  Payload() { bytes.fill('x'); }
+  void Set(uint64_t number) {
+    std::memcpy(bytes.data(), &number, sizeof number);
+    std::memcpy(bytes.data() + kBytes - sizeof number, &number, sizeof number);
+  }
+  std::string_view view() const { return {bytes.data(), kBytes}; }
+};
+
+inline bool Carries(std::string_view payload, size_t size, uint64_t number) {
+  if (payload.size() != size) return false;
+  uint64_t front, back;
+  std::memcpy(&front, payload.data(), sizeof front);
+  std::memcpy(&back, payload.data() + size - sizeof back, sizeof back);
+  return front == number && back == number;
+}
+
+// Percentiles of collected nanoseconds; sorts in place.
+class Samples {
+ public:
+  void Reserve(size_t count) { nanos_.reserve(count); }
+  void Add(int64_t nanos) { nanos_.push_back(nanos); }
+  size_t size() const { return nanos_.size(); }
+  double At(double quantile) {
+    if (nanos_.empty()) return 0;
+    auto nth =
+        nanos_.begin() + static_cast<std::ptrdiff_t>(quantile * static_cast<double>(nanos_.size() - 1));
+    std::nth_element(nanos_.begin(), nth, nanos_.end());
+    return static_cast<double>(*nth);
+  }
+
+ private:
+  std::vector<int64_t> nanos_;
+};
+
+// Every benchmark of the suite: real time given by hand, at least five repetitions, each of them shown.
+inline void Standard(benchmark::internal::Benchmark* benchmark) {
+  benchmark->UseManualTime()->Repetitions(5)->Iterations(1)->ReportAggregatesOnly(false)->Unit(
+      benchmark::kMillisecond);
+}
+
+}  // namespace millrace_bench
+
+#endif  // MILLRACE_BENCH_BENCH_UTIL_H_
