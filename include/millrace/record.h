@@ -101,11 +101,11 @@ class MILLRACE_EXPORT HeaderRange::Iterator {
 
 // RecordView: one record where it lies. Valid while its batch's bytes are.
 struct RecordView {
-  Offset offset;
-  Timestamp timestamp;
-  std::optional<std::string_view> key;
-  std::optional<std::string_view> value;
-  HeaderRange headers;
+  Offset offset = {};
+  Timestamp timestamp = {};
+  std::optional<std::string_view> key = {};
+  std::optional<std::string_view> value = {};
+  HeaderRange headers = {};
 };
 
 inline constexpr size_t kBatchHeaderBytes = 61;
@@ -156,8 +156,10 @@ class MILLRACE_EXPORT BatchView {
 
   // Whether the stored CRC fits bytes 21 to the end. O(size).
   bool CrcIsValid() const;
-  // CRC first, then every record decoded and checked against the header (count, offsets, timestamps,
-  // lengths). `decompressed_bytes_max` bounds what a compressed batch may become. O(size).
+  // CRC first, then every record decoded and checked against the header: as many records as it says and not a
+  // byte more, offsets rising up to the last one, no timestamp later than the latest.
+  // Errors: kCorruptMessage for a wrong CRC or header or a broken codec stream, kInvalidRecord for a wrong
+  // record. `decompressed_bytes_max` bounds what a compressed batch may become. O(size).
   absl::Status Validate(size_t decompressed_bytes_max = size_t{1} << 30) const;
 
  private:
@@ -186,11 +188,14 @@ class MILLRACE_EXPORT BatchView {
 // live as long as the reader (or its `buffer`, see the second constructor).
 class MILLRACE_EXPORT RecordReader {
  public:
+  // Requires: a batch that Parse() accepted. Becoming more than `decompressed_bytes_max` bytes is an error.
   explicit RecordReader(BatchView batch, size_t decompressed_bytes_max = size_t{1} << 30);
   // Decompresses into `buffer`, which is grown as needed, reused from batch to batch, and must outlive the
   // records.
   RecordReader(BatchView batch, std::vector<std::byte>* buffer,
                size_t decompressed_bytes_max = size_t{1} << 30);
+  RecordReader(const RecordReader&) = delete;
+  RecordReader& operator=(const RecordReader&) = delete;
 
   // Decodes the next record; false at the end or at the first malformed one.
   bool Next(RecordView* record) {
@@ -198,7 +203,8 @@ class MILLRACE_EXPORT RecordReader {
       return Finish();
     return Decode(record);
   }
-  // OK until a malformed record was met: then kDataLoss (kInvalidRecord).
+  // OK until a malformed record was met: then kInvalidRecord, or kCorruptMessage where the compressed bytes
+  // themselves are malformed or become too many.
   const absl::Status& status() const { return status_; }
 
  private:
@@ -212,9 +218,11 @@ class MILLRACE_EXPORT RecordReader {
   const std::byte* end_ = nullptr;
   int64_t base_offset_ = 0;
   int64_t base_timestamp_ = 0;
-  int32_t left_ = 0;
-  bool append_time_ = false;
   int64_t append_timestamp_ = 0;
+  bool append_time_ = false;
+  int32_t left_ = 0;
+  int32_t previous_delta_ = -1;
+  int32_t last_delta_ = 0;
   std::vector<std::byte> own_;
   absl::Status status_;
 };
@@ -222,8 +230,12 @@ class MILLRACE_EXPORT RecordReader {
 // What a builder writes into the header of a batch.
 struct BatchOptions {
   Compression compression = Compression::kNone;
-  // The codec's own level; nullopt: its default (gzip -1, lz4 9, zstd 3, as Kafka's).
+  // The codec's own level: gzip 1 to 9 (or -1), lz4 1 to 17 (the high-compression coder; above 12 as 12),
+  // zstd -131072 to 22; snappy has none. nullopt: Kafka's default (gzip -1, lz4's fast coder, zstd 3).
+  // Finish() fails for any other.
   std::optional<int> compression_level = std::nullopt;
+  // kLogAppendTime: every record has the batch's max_timestamp, the largest `timestamp` that Append() was
+  // given; the records' own are not looked at.
   TimestampType timestamp_type = TimestampType::kCreateTime;
   ProducerId producer_id = kNoProducerId;
   ProducerEpoch producer_epoch = kNoProducerEpoch;
@@ -232,8 +244,11 @@ struct BatchOptions {
   LeaderEpoch leader_epoch = kNoLeaderEpoch;
   bool transactional = false;
   bool control = false;
+  // When tombstones and markers of this batch may be removed; stands in the place of the base timestamp.
   std::optional<Timestamp> delete_horizon = std::nullopt;
 };
+
+class Compressor;
 
 // BatchBuilder: gathers records into one batch.
 //
@@ -245,13 +260,16 @@ struct BatchOptions {
 class MILLRACE_EXPORT BatchBuilder {
  public:
   explicit BatchBuilder(BatchOptions options = {});
+  ~BatchBuilder();
+  BatchBuilder(BatchBuilder&&) noexcept;
+  BatchBuilder& operator=(BatchBuilder&&) noexcept;
 
   // Starts a new, empty batch.
   void Reset(BatchOptions options);
   void Reset() { Reset(options_); }
 
   // Adds `record` at the next offset. `timestamp` stands in where the record has none.
-  // Requires: not finished. The sizes of key, value and headers must each fit int32.
+  // Requires: not finished, and a batch that stays below 2^31 bytes.
   void Append(const Record& record, Timestamp timestamp);
   // Adds it at base offset + `offset_delta`, which must rise: batches that a cleaner has thinned.
   void AppendAt(int32_t offset_delta, const Record& record, Timestamp timestamp);
@@ -265,14 +283,17 @@ class MILLRACE_EXPORT BatchBuilder {
 
   // Compresses, fills in header and CRC. The bytes are the builder's and stay valid until Reset or
   // destruction; mutable, so that a log can stamp base offset and leader epoch, which the CRC does not cover.
-  // Requires: at least one record. Fails only if a codec does (kInternal).
+  // Requires: at least one record, and not finished. Fails only if a codec does (kInternal) or does not know
+  // the level (kInvalidArgument).
   absl::StatusOr<std::span<std::byte>> Finish(Offset base_offset = Offset(0));
-  // As Finish, with the last offset delta given: a cleaned batch keeps the offset range it had, even without
-  // records.
-  absl::StatusOr<std::span<std::byte>> FinishWithLastDelta(Offset base_offset, int32_t last_offset_delta);
+  // As Finish, with the last offset delta given: a cleaned batch keeps the offset range it had. It may have
+  // no record left; then `max_timestamp` says what its latest timestamp was. Requires: `last_offset_delta`
+  // not below that of the last record, nor below 0.
+  absl::StatusOr<std::span<std::byte>> FinishWithLastDelta(Offset base_offset, int32_t last_offset_delta,
+                                                           Timestamp max_timestamp = kNoTimestamp);
 
  private:
-  void Ensure(size_t more);
+  void Grow(size_t more);
 
   BatchOptions options_;
   std::unique_ptr<std::byte[]> buffer_;
@@ -282,12 +303,16 @@ class MILLRACE_EXPORT BatchBuilder {
   int32_t last_delta_ = -1;
   int64_t base_timestamp_ = -1;
   int64_t max_timestamp_ = -1;
+  bool finished_ = false;
   std::vector<std::byte> compressed_;
+  std::unique_ptr<Compressor> compressor_;
 };
 
 // Encodes `record` as a batch of its own at `into` (at least OneRecordBatchBound(record) bytes), CRC
 // included, and returns its size. The fast path of unbatched appends: the CRC is taken from the source bytes
-// and registers, the batch is written once and never read back.
+// and registers, the batch is written once and never read back; nothing past its end is touched. `timestamp`
+// stands in where the record has none.
+// Requires: `into` does not overlap what the record borrows; a batch that stays below 2^31 bytes.
 MILLRACE_EXPORT size_t EncodeOneRecordBatch(std::byte* into, const Record& record, Timestamp timestamp,
                                             Offset base_offset, LeaderEpoch leader_epoch);
 MILLRACE_EXPORT size_t OneRecordBatchBound(const Record& record);

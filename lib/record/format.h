@@ -1,0 +1,121 @@
+// The bytes of a record and of a batch header, for the encoders of this room.
+// Format: org.apache.kafka.common.record.DefaultRecord and DefaultRecordBatch.
+
+#ifndef MILLRACE_LIB_RECORD_FORMAT_H_
+#define MILLRACE_LIB_RECORD_FORMAT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string_view>
+
+#include "base/endian.h"
+#include "base/varint.h"
+#include "millrace/record.h"
+
+namespace millrace::inline v0 {
+
+inline constexpr int8_t kMagic = 2;
+// Where the fields of a batch header lie.
+inline constexpr size_t kBaseOffsetAt = 0;
+inline constexpr size_t kLengthAt = 8;
+inline constexpr size_t kLeaderEpochAt = 12;
+inline constexpr size_t kMagicAt = 16;
+inline constexpr size_t kCrcAt = 17;
+inline constexpr size_t kAttributesAt = 21;
+inline constexpr size_t kLastOffsetDeltaAt = 23;
+inline constexpr size_t kBaseTimestampAt = 27;
+inline constexpr size_t kMaxTimestampAt = 35;
+inline constexpr size_t kProducerIdAt = 43;
+inline constexpr size_t kProducerEpochAt = 51;
+inline constexpr size_t kBaseSequenceAt = 53;
+inline constexpr size_t kRecordCountAt = 57;
+
+inline constexpr uint16_t kTransactionalBit = 0x10;
+inline constexpr uint16_t kControlBit = 0x20;
+inline constexpr uint16_t kDeleteHorizonBit = 0x40;
+
+// The least bytes of a record: seven numbers of one byte each.
+inline constexpr size_t kRecordBytesMin = 7;
+// The most that a record has beside its key, its value and its headers: length, attributes, timestamp delta,
+// offset delta, key length, value length, header count.
+inline constexpr size_t kRecordOverheadMax = 5 * kVarintSizeMax + kVarlongSizeMax + 1;
+
+// Of a length, which is not negative, and its zigzag form.
+inline size_t LengthSize(size_t length) {
+  if (length < 64) return 1;
+  if (length < 8192) return 2;
+  return UnsignedVarintSize(uint64_t{length} << 1);
+}
+
+inline size_t NullableSize(const std::optional<std::string_view>& field) {
+  return field.has_value() ? LengthSize(field->size()) + field->size() : 1;
+}
+
+inline size_t HeadersSize(std::span<const Header> headers) {
+  size_t size = LengthSize(headers.size());
+  for (const Header& header : headers) {
+    size += LengthSize(header.key.size()) + header.key.size() + NullableSize(header.value);
+  }
+  return size;
+}
+
+// The bytes of a record that follow its length.
+inline size_t RecordBodySize(const Record& record, int64_t timestamp_delta, int32_t offset_delta) {
+  const size_t headers = record.headers.empty() ? 1 : HeadersSize(record.headers);
+  return 1 + VarlongSize(timestamp_delta) + VarintSize(offset_delta) + NullableSize(record.key) +
+         NullableSize(record.value) + headers;
+}
+
+inline std::byte* WriteLength(std::byte* to, size_t length) {
+  return EncodeUnsignedVarint(to, static_cast<uint32_t>(length) << 1);
+}
+
+inline std::byte* WriteText(std::byte* to, std::string_view text) {
+  to = WriteLength(to, text.size());
+  if (!text.empty()) std::memcpy(to, text.data(), text.size());
+  return to + text.size();
+}
+
+inline std::byte* WriteNullable(std::byte* to, const std::optional<std::string_view>& field) {
+  if (field.has_value()) return WriteText(to, *field);
+  *to = std::byte{1};  // -1
+  return to + 1;
+}
+
+// Writes a record whose body has `body_size` bytes; returns the place after it.
+inline std::byte* WriteRecord(std::byte* to, const Record& record, size_t body_size, int64_t timestamp_delta,
+                              int32_t offset_delta) {
+  to = WriteLength(to, body_size);
+  *to++ = std::byte{0};  // attributes: none are defined
+  to = EncodeVarlong(to, timestamp_delta);
+  to = EncodeVarint(to, offset_delta);
+  to = WriteNullable(to, record.key);
+  to = WriteNullable(to, record.value);
+  to = WriteLength(to, record.headers.size());
+  for (const Header& header : record.headers) to = WriteNullable(WriteText(to, header.key), header.value);
+  return to;
+}
+
+// What a batch header says, but for the CRC and what the options say.
+struct BatchFields {
+  size_t size_bytes = 0;  // of the whole batch
+  Offset base_offset = {};
+  uint16_t attributes = 0;
+  int32_t last_offset_delta = 0;
+  int64_t base_timestamp = 0;
+  int64_t max_timestamp = 0;
+  int32_t record_count = 0;
+};
+
+// Writes all of the header and then the CRC, over bytes that are all there.
+void WriteBatchHeader(std::byte* batch, const BatchFields& fields, const BatchOptions& options);
+
+// The same batch as EncodeOneRecordBatch() gives, for any processor: written first, then read for its CRC.
+size_t EncodeOneRecordBatchPortable(std::byte* into, const Record& record, Timestamp timestamp,
+                                    Offset base_offset, LeaderEpoch leader_epoch);
+
+}  // namespace millrace::inline v0
+
+#endif  // MILLRACE_LIB_RECORD_FORMAT_H_

@@ -1,0 +1,213 @@
+#include <algorithm>
+#include <limits>
+#include <string>
+
+#include "base/strings.h"
+#include "base/varint.h"
+#include "millrace/record.h"
+#include "millrace/status.h"
+#include "record/compression.h"
+#include "record/format.h"
+
+namespace millrace::inline v0 {
+namespace {
+
+// A length or a delta: one or two bytes nearly always.
+inline const std::byte* ReadVarint(const std::byte* at, const std::byte* end, int32_t* value) {
+  if (end - at >= 2) [[likely]] {
+    const uint32_t first = static_cast<uint32_t>(at[0]);
+    if (first < 0x80) {
+      *value = UnZigZag(first);
+      return at + 1;
+    }
+    const uint32_t second = static_cast<uint32_t>(at[1]);
+    if (second < 0x80) {
+      *value = UnZigZag((first & 0x7f) | (second << 7));
+      return at + 2;
+    }
+  }
+  return DecodeVarint(at, end, value);
+}
+
+inline const std::byte* ReadVarlong(const std::byte* at, const std::byte* end, int64_t* value) {
+  if (end - at >= 2) [[likely]] {
+    const uint64_t first = static_cast<uint64_t>(at[0]);
+    if (first < 0x80) {
+      *value = UnZigZag(first);
+      return at + 1;
+    }
+    const uint64_t second = static_cast<uint64_t>(at[1]);
+    if (second < 0x80) {
+      *value = UnZigZag((first & 0x7f) | (second << 7));
+      return at + 2;
+    }
+  }
+  return DecodeVarlong(at, end, value);
+}
+
+inline std::string_view TextAt(const std::byte* at, int32_t size) {
+  return {reinterpret_cast<const char*>(at), static_cast<size_t>(size)};
+}
+
+// A length, -1 for null, and so many bytes.
+inline const std::byte* ReadNullable(const std::byte* at, const std::byte* end,
+                                     std::optional<std::string_view>* field) {
+  int32_t size;
+  at = ReadVarint(at, end, &size);
+  if (at == nullptr) [[unlikely]]
+    return nullptr;
+  if (size < 0) {
+    if (size != -1) [[unlikely]]
+      return nullptr;
+    field->reset();
+    return at;
+  }
+  if (size > end - at) [[unlikely]]
+    return nullptr;
+  field->emplace(reinterpret_cast<const char*>(at), static_cast<size_t>(size));
+  return at + size;
+}
+
+// Walks `count` headers; the place after them, or nullptr where they do not fit.
+const std::byte* SkipHeaders(const std::byte* at, const std::byte* end, int32_t count) {
+  for (; count > 0; --count) {
+    int32_t size;
+    at = ReadVarint(at, end, &size);
+    if (at == nullptr || size < 0 || size > end - at) return nullptr;
+    std::optional<std::string_view> value;
+    at = ReadNullable(at + size, end, &value);
+    if (at == nullptr) return nullptr;
+  }
+  return at;
+}
+
+// Of bytes that were checked.
+const std::byte* ReadCheckedVarint(const std::byte* at, int32_t* value) {
+  uint32_t bits = 0;
+  for (int shift = 0;; shift += 7) {
+    const uint32_t group = static_cast<uint32_t>(*at++);
+    bits |= (group & 0x7f) << shift;
+    if (group < 0x80) break;
+  }
+  *value = UnZigZag(bits);
+  return at;
+}
+
+}  // namespace
+
+HeaderRange::Iterator HeaderRange::begin() const {
+  return Iterator(data_, count_);
+}
+HeaderRange::Iterator HeaderRange::end() const {
+  return Iterator();
+}
+
+void HeaderRange::Iterator::Decode() {
+  if (left_ == 0) return;
+  int32_t size;
+  next_ = ReadCheckedVarint(next_, &size);
+  header_.key = TextAt(next_, size);
+  next_ = ReadCheckedVarint(next_ + size, &size);
+  header_.value.reset();
+  if (size < 0) return;
+  header_.value = TextAt(next_, size);
+  next_ += size;
+}
+
+RecordReader::RecordReader(BatchView batch, size_t decompressed_bytes_max) : batch_(batch) {
+  Start(&own_, decompressed_bytes_max);
+}
+
+RecordReader::RecordReader(BatchView batch, std::vector<std::byte>* buffer, size_t decompressed_bytes_max)
+    : batch_(batch) {
+  Start(buffer, decompressed_bytes_max);
+}
+
+void RecordReader::Start(std::vector<std::byte>* buffer, size_t decompressed_bytes_max) {
+  base_offset_ = batch_.base_offset().value();
+  base_timestamp_ = batch_.base_timestamp().value();
+  append_timestamp_ = batch_.max_timestamp().value();
+  append_time_ = batch_.timestamp_type() == TimestampType::kLogAppendTime;
+  last_delta_ = batch_.last_offset_delta();
+  next_ = batch_.data() + kBatchHeaderBytes;
+  end_ = batch_.data() + batch_.size_bytes();
+  left_ = batch_.record_count();
+  if (batch_.compression() == Compression::kNone || left_ == 0) [[likely]]
+    return;
+  absl::StatusOr<size_t> size = Decompress(batch_.compression(), {next_, static_cast<size_t>(end_ - next_)},
+                                           decompressed_bytes_max, buffer);
+  if (!size.ok()) {
+    status_ = Error(ErrorCode::kCorruptMessage, StrCat("the batch at offset ", base_offset_,
+                                                       " cannot be decompressed: ", size.status().message()));
+    left_ = 0;
+    next_ = end_;
+    return;
+  }
+  next_ = buffer->data();
+  end_ = next_ + *size;
+}
+
+bool RecordReader::Decode(RecordView* record) {
+  const std::byte* at = next_;
+  int32_t size;
+  at = ReadVarint(at, end_, &size);
+  if (at == nullptr || size < 0 || size > end_ - at) [[unlikely]]
+    return Fail("its length passes the end of the batch");
+  const std::byte* const end = at + size;
+  if (size < static_cast<int32_t>(kRecordBytesMin) - 1) [[unlikely]]
+    return Fail("it is shorter than any record");
+  ++at;  // attributes: unused
+  int64_t timestamp_delta;
+  at = ReadVarlong(at, end, &timestamp_delta);
+  if (at == nullptr) [[unlikely]]
+    return Fail("its timestamp is malformed");
+  int32_t offset_delta;
+  at = ReadVarint(at, end, &offset_delta);
+  if (at == nullptr) [[unlikely]]
+    return Fail("its offset is malformed");
+  if (offset_delta <= previous_delta_ || offset_delta > last_delta_) [[unlikely]]
+    return Fail("its offset does not follow the one before it or passes the batch's last");
+  at = ReadNullable(at, end, &record->key);
+  if (at == nullptr) [[unlikely]]
+    return Fail("its key is malformed");
+  at = ReadNullable(at, end, &record->value);
+  if (at == nullptr) [[unlikely]]
+    return Fail("its value is malformed");
+  int32_t headers;
+  at = ReadVarint(at, end, &headers);
+  if (at == nullptr || headers < 0) [[unlikely]]
+    return Fail("its header count is malformed");
+  record->headers = HeaderRange(at, static_cast<uint32_t>(headers));
+  if (headers != 0) {
+    at = SkipHeaders(at, end, headers);
+    if (at == nullptr) return Fail("its headers are malformed");
+  }
+  if (at != end) [[unlikely]]
+    return Fail("its fields do not add up to its length");
+  record->offset = Offset(base_offset_ + offset_delta);
+  // Wraps where a damaged batch asks for it: unsigned, so that it is defined.
+  const int64_t timestamp =
+      static_cast<int64_t>(static_cast<uint64_t>(base_timestamp_) + static_cast<uint64_t>(timestamp_delta));
+  record->timestamp = Timestamp(append_time_ ? append_timestamp_ : timestamp);
+  previous_delta_ = offset_delta;
+  next_ = end;
+  --left_;
+  return true;
+}
+
+bool RecordReader::Finish() {
+  if (next_ != end_ && status_.ok()) [[unlikely]]
+    return Fail("there are more bytes than the batch has records");
+  return false;
+}
+
+bool RecordReader::Fail(std::string_view what) {
+  const int32_t index = std::max(batch_.record_count(), 0) - std::max(left_, 0);
+  status_ = Error(ErrorCode::kInvalidRecord, StrCat("record ", index, " of the batch at offset ",
+                                                    base_offset_, " is malformed: ", what));
+  left_ = 0;
+  next_ = end_;
+  return false;
+}
+
+}  // namespace millrace::inline v0
