@@ -21,9 +21,37 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "millrace/env/clock.h"
 #include "millrace/export.h"
 
 namespace millrace::inline v0 {
+
+// The kinds of calls below, for what counts, delays or fails them (see testing/sim_env.h).
+enum class FileOperation : uint8_t {
+  kOpen,
+  kRead,
+  kWrite,
+  kSync,
+  kTruncate,
+  kAllocate,
+  kMap,
+  kMapSync,
+  kPopulate,
+  kList,
+  kStat,  // and File::Size
+  kCreateDirectory,
+  kRemove,
+  kRemoveDirectory,
+  kRename,
+  kLink,
+  kSyncDirectory,
+  kSyncAll,
+  kLock,
+  kVolume,  // and FreeSpace and CheckMappable
+};
+inline constexpr size_t kFileOperations = 20;
+// "open", "pwrite", ...: as error messages name it.
+MILLRACE_EXPORT std::string_view FileOperationName(FileOperation operation);
 
 enum class MapAccess : uint8_t { kRead, kReadWrite };
 enum class MapAdvice : uint8_t { kNormal, kRandom, kSequential, kDontNeed };
@@ -141,9 +169,17 @@ class MILLRACE_EXPORT FileSystem {
   static FileSystem* System();
 };
 
+struct MemoryFileSystemOptions {
+  // All files together may have so many bytes, each rounded up to 4 KiB; beyond it kResourceExhausted.
+  uint64_t capacity_bytes = INT64_MAX;
+  // Time for FileInfo::modified_ms. Borrowed; null: Clock::System().
+  Clock* clock = nullptr;
+};
+
 // A file system in this process's memory: for engines that live in memory alone, and for tests. Everything is
-// gone with it. Mapping and open files stay valid after it is destroyed.
-MILLRACE_EXPORT std::unique_ptr<FileSystem> NewMemoryFileSystem();
+// gone with it. Mappings and open files stay valid after it is destroyed. A file has 16 GiB at the most.
+// Relative paths begin at the root, which exists; links in the symbolic sense do not.
+MILLRACE_EXPORT std::unique_ptr<FileSystem> NewMemoryFileSystem(MemoryFileSystemOptions options = {});
 
 }  // namespace millrace::inline v0
 

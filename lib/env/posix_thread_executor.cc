@@ -1,0 +1,169 @@
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "base/mutex.h"
+#include "base/strings.h"
+#include "env/task_queue.h"
+#include "millrace/env/executor.h"
+
+namespace millrace::inline v0 {
+namespace {
+
+// While it lives, threads that are started block the signals that are sent to the process: those belong to
+// the host's threads. What a thread's own fault raises stays open, and so does the profiler's.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t blocked;
+    ::sigfillset(&blocked);
+    for (const int open : {SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT, SIGPROF}) {
+      ::sigdelset(&blocked, open);
+    }
+    ::pthread_sigmask(SIG_BLOCK, &blocked, &before_);
+  }
+  ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+// The kernel keeps 15 characters: cut the name, not the number.
+std::string ThreadName(std::string_view name, size_t number) {
+  const std::string suffix = StrCat("-", number);
+  return StrCat(name.substr(0, 15 - std::min<size_t>(suffix.size(), 15)), suffix);
+}
+
+class ThreadExecutor final : public Executor {
+ public:
+  explicit ThreadExecutor(ThreadExecutorOptions options)
+      : threads_max_(static_cast<size_t>(std::max(options.threads, 1))),
+        name_(std::move(options.name)),
+        clock_(options.clock != nullptr ? options.clock : Clock::System()) {}
+
+  ~ThreadExecutor() override {
+    std::vector<std::thread> threads;
+    {
+      MutexLock lock(&mutex_);
+      stopping_ = true;
+      threads.swap(threads_);
+      changed_.SignalAll();
+    }
+    for (std::thread& thread : threads) {
+      MILLRACE_CHECK(thread.get_id() != std::this_thread::get_id());
+      thread.join();
+    }
+  }
+
+  void Post(Task task) override {
+    MutexLock lock(&mutex_);
+    if (stopping_) return Drop(std::move(task));
+    queue_.Post(clock_->Monotonic(), std::move(task));
+    if (queue_.posted() > idle_) StartThread();
+    changed_.Signal();
+  }
+
+  TimerId PostAt(MonotonicNanos when, Task task) override {
+    MutexLock lock(&mutex_);
+    const MonotonicNanos now = clock_->Monotonic();
+    const bool first = when < queue_.NextDue();
+    const TimerId id = queue_.PostAt(now, when, std::move(task));
+    if (idle_ == 0) StartThread();
+    // The thread that watches the time must see that there is an earlier one; it cannot be told apart.
+    if (first) changed_.SignalAll();
+    return id;
+  }
+
+  bool Cancel(TimerId id) override {
+    std::optional<Task> removed;  // destroyed after the lock is let go
+    MutexLock lock(&mutex_);
+    removed = queue_.Cancel(id);
+    return removed.has_value();
+  }
+
+ private:
+  void StartThread() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (threads_.size() >= threads_max_ || stopping_) return;
+    const SignalsBlocked blocked;
+    try {
+      threads_.emplace_back([this, name = ThreadName(name_, threads_.size())] {
+        ::pthread_setname_np(::pthread_self(), name.c_str());
+        Run();
+      });
+    } catch (const std::system_error&) {
+      // The limit of threads is reached. The task waits for a running thread, or for the next call to try
+      // again.
+    }
+  }
+
+  void Run() {
+    mutex_.Lock();
+    while (!stopping_) {
+      const MonotonicNanos now = clock_->Monotonic();
+      if (std::optional<Task> task = queue_.Take(now); task.has_value()) {
+        // Hand the watch over the time to a thread that has nothing to do.
+        if (idle_ > 0 && !watched_ && !queue_.empty()) changed_.Signal();
+        mutex_.Unlock();
+        (*task)();
+        task.reset();
+        mutex_.Lock();
+      } else {
+        Idle(now);
+      }
+    }
+    mutex_.Unlock();
+  }
+
+  // Waits for a change; one thread of the idle ones wakes in time for the next timer.
+  void Idle(MonotonicNanos now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    constexpr int64_t kWaitMaxNanos = int64_t{3600} * 1'000'000'000;
+    const MonotonicNanos due = queue_.NextDue();
+    ++idle_;
+    if (due == kNever || watched_) {
+      changed_.Wait(&mutex_);
+    } else {
+      watched_ = true;
+      changed_.WaitFor(&mutex_, std::chrono::nanoseconds(std::min(due - now, kWaitMaxNanos)));
+      watched_ = false;
+    }
+    --idle_;
+  }
+
+  // A task that came too late. Its captures must not be destroyed under the lock.
+  void Drop(Task task) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    mutex_.Unlock();
+    task = nullptr;
+    mutex_.Lock();
+  }
+
+  const size_t threads_max_;
+  const std::string name_;
+  Clock* const clock_;
+
+  Mutex mutex_;
+  CondVar changed_;
+  TaskQueue queue_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
+  size_t idle_ ABSL_GUARDED_BY(mutex_) = 0;
+  // A thread waits for the next timer.
+  bool watched_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Executor> NewThreadExecutor(ThreadExecutorOptions options) {
+  return std::make_unique<ThreadExecutor>(std::move(options));
+}
+
+}  // namespace millrace::inline v0
