@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Installs what building and testing needs from Debian's packages, where it is missing. As root, or it says what to install.
+#
+#   test/packages.sh [build|test]        build: compiler, CMake and libraries; test (default): what the tests use as well
+set -euo pipefail
+
+build=(g++ cmake ninja-build pkg-config ca-certificates libabsl-dev liblz4-dev libzstd-dev libsnappy-dev zlib1g-dev)
+case $(dpkg --print-architecture) in amd64) build+=(libisal-dev) ;; esac
+test=(catch2 python3 python3-kafka strace xfsprogs e2fsprogs clang-format-19)
+
+wanted=("${build[@]}")
+[ "${1:-test}" = build ] || wanted+=("${test[@]}")
+missing=()
+for package in "${wanted[@]}"; do
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+if [ "$(id -u)" != 0 ]; then
+  echo "missing packages; as root: apt-get install ${missing[*]}" >&2
+  exit 1
+fi
+echo "installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

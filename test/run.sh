@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change goes in, from a fresh clone: installs what is missing, builds, tests.
+#
+#   test/run.sh        about half an hour on two cores
+#
+# 1. ASan and UBSan over all tests, 2. TSan over what has threads, 3. the release build with all tests, the tidy tests and the
+# examples. The first failure ends it. Builds in build/asan, build/tsan and build/release; uses ccache if it is there.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root"
+jobs=$(nproc)
+test/packages.sh test
+
+launcher=()
+command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+
+configure() { # NAME, CMake options
+  local name=$1
+  shift
+  cmake -S . -B "build/$name" -G Ninja -DMILLRACE_BUILD_BENCH=OFF "${launcher[@]}" "$@" >"build/$name.configure.log" 2>&1 ||
+    { cat "build/$name.configure.log"; return 1; }
+}
+step() { printf '\n== %s (%s s)\n' "$*" "$SECONDS"; }
+
+mkdir -p build
+step "ASan and UBSan: build"
+configure asan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMILLRACE_SANITIZE=address,undefined -DMILLRACE_BUILD_EXAMPLES=OFF
+cmake --build build/asan -j "$jobs"
+step "ASan and UBSan: test"
+MILLRACE_KILL_ROUNDS=60 ctest --test-dir build/asan -j "$jobs" --output-on-failure -LE 'package|tidy'
+
+step "TSan: build"
+configure tsan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMILLRACE_SANITIZE=thread -DMILLRACE_BUILD_EXAMPLES=OFF
+cmake --build build/tsan -j "$jobs"
+step "TSan: test"
+ctest --test-dir build/tsan -j "$jobs" --output-on-failure -L threads
+
+step "release: build"
+configure release -DCMAKE_BUILD_TYPE=Release
+cmake --build build/release -j "$jobs"
+step "release: test"
+ctest --test-dir build/release -j "$jobs" --output-on-failure
