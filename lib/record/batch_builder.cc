@@ -99,15 +99,17 @@ void BatchBuilder::AppendAt(int32_t offset_delta, const Record& record, Timestam
     if (!options_.delete_horizon.has_value()) base_timestamp_ = time;
   }
   const size_t bound = SizeBound(record);
-  if (bound > capacity_ - std::min(used_, capacity_)) [[unlikely]]
+  if (used_ + bound > capacity_) [[unlikely]]
     Grow(bound);
   const int64_t timestamp_delta = Difference(time, base_timestamp_);
   const size_t body_size = RecordBodySize(record, timestamp_delta, offset_delta);
-  std::byte* const end = WriteRecord(buffer_.get() + used_, record, body_size, timestamp_delta, offset_delta);
-  used_ = static_cast<size_t>(end - buffer_.get());
+  std::byte* const to = buffer_.get() + used_;
+  // From the sizes, not from where the writing ends: so the next record need not wait for this one.
+  used_ += LengthSize(body_size) + body_size;
   max_timestamp_ = std::max(max_timestamp_, time);
   last_delta_ = offset_delta;
   ++count_;
+  WriteRecord(to, record, body_size, timestamp_delta, offset_delta);
 }
 
 absl::StatusOr<std::span<std::byte>> BatchBuilder::Finish(Offset base_offset) {

@@ -42,11 +42,18 @@ inline constexpr size_t kRecordBytesMin = 7;
 // offset delta, key length, value length, header count.
 inline constexpr size_t kRecordOverheadMax = 5 * kVarintSizeMax + kVarlongSizeMax + 1;
 
+// As UnsignedVarintSize, quick for what is short.
+inline size_t ShortFirstSize(uint64_t bits) {
+  if (bits < 0x80) [[likely]]
+    return 1;
+  if (bits < 0x4000) [[likely]]
+    return 2;
+  return UnsignedVarintSize(bits);
+}
+
 // Of a length, which is not negative, and its zigzag form.
 inline size_t LengthSize(size_t length) {
-  if (length < 64) return 1;
-  if (length < 8192) return 2;
-  return UnsignedVarintSize(uint64_t{length} << 1);
+  return ShortFirstSize(uint64_t{length} << 1);
 }
 
 inline size_t NullableSize(const std::optional<std::string_view>& field) {
@@ -64,17 +71,43 @@ inline size_t HeadersSize(std::span<const Header> headers) {
 // The bytes of a record that follow its length.
 inline size_t RecordBodySize(const Record& record, int64_t timestamp_delta, int32_t offset_delta) {
   const size_t headers = record.headers.empty() ? 1 : HeadersSize(record.headers);
-  return 1 + VarlongSize(timestamp_delta) + VarintSize(offset_delta) + NullableSize(record.key) +
-         NullableSize(record.value) + headers;
+  return 1 + ShortFirstSize(ZigZag(timestamp_delta)) + ShortFirstSize(ZigZag(offset_delta)) +
+         NullableSize(record.key) + NullableSize(record.value) + headers;
+}
+
+// As EncodeUnsignedVarlong, quick for what is short.
+inline std::byte* WriteBits(std::byte* to, uint64_t bits) {
+  if (bits < 0x80) [[likely]] {
+    *to = static_cast<std::byte>(bits);
+    return to + 1;
+  }
+  if (bits < 0x4000) [[likely]] {
+    to[0] = static_cast<std::byte>(bits | 0x80);
+    to[1] = static_cast<std::byte>(bits >> 7);
+    return to + 2;
+  }
+  return EncodeUnsignedVarlong(to, bits);
 }
 
 inline std::byte* WriteLength(std::byte* to, size_t length) {
-  return EncodeUnsignedVarint(to, static_cast<uint32_t>(length) << 1);
+  return WriteBits(to, uint64_t{length} << 1);
+}
+
+// As memcpy, without the call where the size is that of a short line.
+inline void CopyBytes(std::byte* to, const char* from, size_t size) {
+  if (size - 16 <= 256 - 16) [[likely]] {
+    // Sixteen at a time; the last overlap those before.
+    const size_t last = size - 16;
+    for (size_t at = 0; at < last; at += 16) std::memcpy(to + at, from + at, 16);
+    std::memcpy(to + last, from + last, 16);
+  } else if (size != 0) {
+    std::memcpy(to, from, size);
+  }
 }
 
 inline std::byte* WriteText(std::byte* to, std::string_view text) {
   to = WriteLength(to, text.size());
-  if (!text.empty()) std::memcpy(to, text.data(), text.size());
+  CopyBytes(to, text.data(), text.size());
   return to + text.size();
 }
 
@@ -89,10 +122,14 @@ inline std::byte* WriteRecord(std::byte* to, const Record& record, size_t body_s
                               int32_t offset_delta) {
   to = WriteLength(to, body_size);
   *to++ = std::byte{0};  // attributes: none are defined
-  to = EncodeVarlong(to, timestamp_delta);
-  to = EncodeVarint(to, offset_delta);
+  to = WriteBits(to, ZigZag(timestamp_delta));
+  to = WriteBits(to, ZigZag(offset_delta));
   to = WriteNullable(to, record.key);
   to = WriteNullable(to, record.value);
+  if (record.headers.empty()) [[likely]] {
+    *to = std::byte{0};
+    return to + 1;
+  }
   to = WriteLength(to, record.headers.size());
   for (const Header& header : record.headers) to = WriteNullable(WriteText(to, header.key), header.value);
   return to;

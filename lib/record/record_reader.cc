@@ -12,37 +12,40 @@
 namespace millrace::inline v0 {
 namespace {
 
-// A length or a delta: one or two bytes nearly always.
-inline const std::byte* ReadVarint(const std::byte* at, const std::byte* end, int32_t* value) {
+// The zigzag bits of a length or a delta: one or two bytes nearly always.
+template <typename T, const std::byte* (*Decode)(const std::byte*, const std::byte*, T*)>
+inline const std::byte* ReadBits(const std::byte* at, const std::byte* end, T* bits) {
   if (end - at >= 2) [[likely]] {
     const uint32_t first = static_cast<uint32_t>(at[0]);
     if (first < 0x80) {
-      *value = UnZigZag(first);
+      *bits = first;
       return at + 1;
     }
     const uint32_t second = static_cast<uint32_t>(at[1]);
     if (second < 0x80) {
-      *value = UnZigZag((first & 0x7f) | (second << 7));
+      *bits = (first & 0x7f) | (second << 7);
       return at + 2;
     }
   }
-  return DecodeVarint(at, end, value);
+  return Decode(at, end, bits);
 }
 
-inline const std::byte* ReadVarlong(const std::byte* at, const std::byte* end, int64_t* value) {
-  if (end - at >= 2) [[likely]] {
-    const uint64_t first = static_cast<uint64_t>(at[0]);
-    if (first < 0x80) {
-      *value = UnZigZag(first);
-      return at + 1;
-    }
-    const uint64_t second = static_cast<uint64_t>(at[1]);
-    if (second < 0x80) {
-      *value = UnZigZag((first & 0x7f) | (second << 7));
-      return at + 2;
-    }
-  }
-  return DecodeVarlong(at, end, value);
+inline const std::byte* ReadVarintBits(const std::byte* at, const std::byte* end, uint32_t* bits) {
+  return ReadBits<uint32_t, DecodeUnsignedVarint>(at, end, bits);
+}
+inline const std::byte* ReadVarlongBits(const std::byte* at, const std::byte* end, uint64_t* bits) {
+  return ReadBits<uint64_t, DecodeUnsignedVarlong>(at, end, bits);
+}
+
+// A length that may not be negative, and that so many bytes are there. nullptr otherwise.
+inline const std::byte* ReadLength(const std::byte* at, const std::byte* end, size_t* size) {
+  uint32_t bits;
+  at = ReadVarintBits(at, end, &bits);
+  // An odd number stands for a negative one.
+  if (at == nullptr || (bits & 1) != 0 || (bits >> 1) > static_cast<size_t>(end - at)) [[unlikely]]
+    return nullptr;
+  *size = bits >> 1;
+  return at;
 }
 
 inline std::string_view TextAt(const std::byte* at, int32_t size) {
@@ -52,28 +55,27 @@ inline std::string_view TextAt(const std::byte* at, int32_t size) {
 // A length, -1 for null, and so many bytes.
 inline const std::byte* ReadNullable(const std::byte* at, const std::byte* end,
                                      std::optional<std::string_view>* field) {
-  int32_t size;
-  at = ReadVarint(at, end, &size);
+  uint32_t bits;
+  at = ReadVarintBits(at, end, &bits);
   if (at == nullptr) [[unlikely]]
     return nullptr;
-  if (size < 0) {
-    if (size != -1) [[unlikely]]
-      return nullptr;
+  if (bits == 1) {
     field->reset();
     return at;
   }
-  if (size > end - at) [[unlikely]]
+  const size_t size = bits >> 1;
+  if ((bits & 1) != 0 || size > static_cast<size_t>(end - at)) [[unlikely]]
     return nullptr;
-  field->emplace(reinterpret_cast<const char*>(at), static_cast<size_t>(size));
+  field->emplace(reinterpret_cast<const char*>(at), size);
   return at + size;
 }
 
 // Walks `count` headers; the place after them, or nullptr where they do not fit.
-const std::byte* SkipHeaders(const std::byte* at, const std::byte* end, int32_t count) {
+const std::byte* SkipHeaders(const std::byte* at, const std::byte* end, uint32_t count) {
   for (; count > 0; --count) {
-    int32_t size;
-    at = ReadVarint(at, end, &size);
-    if (at == nullptr || size < 0 || size > end - at) return nullptr;
+    size_t size;
+    at = ReadLength(at, end, &size);
+    if (at == nullptr) return nullptr;
     std::optional<std::string_view> value;
     at = ReadNullable(at + size, end, &value);
     if (at == nullptr) return nullptr;
@@ -148,23 +150,24 @@ void RecordReader::Start(std::vector<std::byte>* buffer, size_t decompressed_byt
 }
 
 bool RecordReader::Decode(RecordView* record) {
-  const std::byte* at = next_;
-  int32_t size;
-  at = ReadVarint(at, end_, &size);
-  if (at == nullptr || size < 0 || size > end_ - at) [[unlikely]]
+  size_t size;
+  const std::byte* at = ReadLength(next_, end_, &size);
+  if (at == nullptr) [[unlikely]]
     return Fail("its length passes the end of the batch");
   const std::byte* const end = at + size;
-  if (size < static_cast<int32_t>(kRecordBytesMin) - 1) [[unlikely]]
+  if (size < kRecordBytesMin - 1) [[unlikely]]
     return Fail("it is shorter than any record");
+  next_ = end;
   ++at;  // attributes: unused
-  int64_t timestamp_delta;
-  at = ReadVarlong(at, end, &timestamp_delta);
+  uint64_t timestamp_bits;
+  at = ReadVarlongBits(at, end, &timestamp_bits);
   if (at == nullptr) [[unlikely]]
     return Fail("its timestamp is malformed");
-  int32_t offset_delta;
-  at = ReadVarint(at, end, &offset_delta);
+  uint32_t offset_bits;
+  at = ReadVarintBits(at, end, &offset_bits);
   if (at == nullptr) [[unlikely]]
     return Fail("its offset is malformed");
+  const int32_t offset_delta = UnZigZag(offset_bits);
   if (offset_delta <= previous_delta_ || offset_delta > last_delta_) [[unlikely]]
     return Fail("its offset does not follow the one before it or passes the batch's last");
   at = ReadNullable(at, end, &record->key);
@@ -173,24 +176,23 @@ bool RecordReader::Decode(RecordView* record) {
   at = ReadNullable(at, end, &record->value);
   if (at == nullptr) [[unlikely]]
     return Fail("its value is malformed");
-  int32_t headers;
-  at = ReadVarint(at, end, &headers);
-  if (at == nullptr || headers < 0) [[unlikely]]
+  uint32_t headers;
+  at = ReadVarintBits(at, end, &headers);
+  if (at == nullptr || (headers & 1) != 0) [[unlikely]]
     return Fail("its header count is malformed");
-  record->headers = HeaderRange(at, static_cast<uint32_t>(headers));
+  record->headers = HeaderRange(at, headers >> 1);
   if (headers != 0) {
-    at = SkipHeaders(at, end, headers);
+    at = SkipHeaders(at, end, headers >> 1);
     if (at == nullptr) return Fail("its headers are malformed");
   }
   if (at != end) [[unlikely]]
     return Fail("its fields do not add up to its length");
   record->offset = Offset(base_offset_ + offset_delta);
   // Wraps where a damaged batch asks for it: unsigned, so that it is defined.
-  const int64_t timestamp =
-      static_cast<int64_t>(static_cast<uint64_t>(base_timestamp_) + static_cast<uint64_t>(timestamp_delta));
-  record->timestamp = Timestamp(append_time_ ? append_timestamp_ : timestamp);
+  const uint64_t timestamp =
+      static_cast<uint64_t>(base_timestamp_) + static_cast<uint64_t>(UnZigZag(timestamp_bits));
+  record->timestamp = Timestamp(append_time_ ? append_timestamp_ : static_cast<int64_t>(timestamp));
   previous_delta_ = offset_delta;
-  next_ = end;
   --left_;
   return true;
 }
