@@ -4,7 +4,7 @@
 //
 //   auto checked = table.Check(batch, origin);          // before the append; may say: duplicate, or an error
 //   ... stamp offsets, append ...
-//   table.Update(batch, origin);                        // after it, and for each batch of a replay
+//   table.Update(batch);                                // after it, and for each batch of a replay
 
 #ifndef MILLRACE_LOG_PRODUCER_STATE_TABLE_H_
 #define MILLRACE_LOG_PRODUCER_STATE_TABLE_H_
