@@ -142,7 +142,7 @@ class MILLRACE_EXPORT Engine {
   // One partition's log, for those who build on it. kUnknownTopicOrPartition.
   virtual absl::StatusOr<std::shared_ptr<Log>> PartitionLog(const TopicPartition& partition) = 0;
 
-  // Everything the engine counts; `Render()` of a snapshot gives Prometheus' text.
+  // Everything the engine counts; `Snapshot().ToPrometheus()` gives Prometheus' text.
   virtual MetricsRegistry& metrics() = 0;
 
   // Host-driven engines: does what is due, at most `tasks_max` tasks; returns how many ran. Others return 0.
