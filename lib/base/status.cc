@@ -205,7 +205,9 @@ absl::Status Error(ErrorCode code, std::string_view message) {
   if (code == ErrorCode::kNone) return absl::OkStatus();
   const CodeInfo* const info = Find(code);
   absl::Status status(info != nullptr ? info->canonical : absl::StatusCode::kUnknown, ToAbsl(message));
-  status.SetPayload(kCodeUrl, absl::Cord(StrCat(static_cast<int>(code))));
+  // As a view: packages built by gcc lack the constructor from std::string under the name that newer clangs
+  // give it.
+  status.SetPayload(kCodeUrl, absl::Cord(ToAbsl(StrCat(static_cast<int>(code)))));
   return status;
 }
 

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <cstring>
+#include <initializer_list>
 #include <random>
 #include <string>
 #include <vector>
@@ -37,7 +38,8 @@ TEST_CASE("All sizes come back, through one compressor and one buffer") {
   for (const Compression codec : kCodecs) {
     Compressor compressor;
     std::vector<std::byte> buffer;
-    for (size_t size : {0, 1, 2, 100, 4095, 4096, 4097, 32767, 32768, 32769, 65536, 100000, 500000, 10}) {
+    for (const size_t size : std::initializer_list<size_t>{0, 1, 2, 100, 4095, 4096, 4097, 32767, 32768,
+                                                           32769, 65536, 100000, 500000, 10}) {
       const std::string text = record_test::RandomText(random, size);
       std::vector<std::byte> output(3, std::byte{7});
       REQUIRE(compressor.Compress(codec, std::nullopt, Bytes(text), &output).ok());
@@ -52,7 +54,7 @@ TEST_CASE("All sizes come back, through one compressor and one buffer") {
 TEST_CASE("The bound is exact") {
   std::mt19937_64 random(22);
   for (const Compression codec : kCodecs) {
-    for (const size_t size : {1, 5000, 65536, 200001}) {
+    for (const size_t size : std::initializer_list<size_t>{1, 5000, 65536, 200001}) {
       INFO(static_cast<int>(codec) << " " << size);
       const std::string text = record_test::RandomText(random, size);
       const std::vector<std::byte> input = Compressed(codec, text);
@@ -106,7 +108,7 @@ TEST_CASE("A batch that is a bomb is refused by reader and Validate") {
 TEST_CASE("A buffer is used again, whatever was in it") {
   std::vector<std::byte> buffer;
   for (const Compression codec : kCodecs) {
-    for (const size_t size : {100000, 10, 5000}) {
+    for (const size_t size : std::initializer_list<size_t>{100000, 10, 5000}) {
       const std::string text(size, static_cast<char>('a' + size % 26));
       const auto got = Decompress(codec, Compressed(codec, text), 1 << 20, &buffer);
       REQUIRE(got.ok());

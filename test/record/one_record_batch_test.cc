@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <initializer_list>
 #include <random>
 #include <string>
 #include <vector>
@@ -46,7 +47,8 @@ TEST_CASE("A record alone is encoded as the builder encodes it, at every size") 
     CheckOne({.value = std::string_view(text).substr(size % 16, size)}, Timestamp(1700000000123));
     CheckOne({.key = std::string_view(text).substr(0, size), .value = "v"}, Timestamp(5));
   }
-  for (const size_t size : {3000, 3071, 3072, 3073, 4000, 8180, 8183, 8184, 8191, 8192, 8200, 65536}) {
+  for (const size_t size : std::initializer_list<size_t>{3000, 3071, 3072, 3073, 4000, 8180, 8183, 8184, 8191,
+                                                         8192, 8200, 65536}) {
     CheckOne({.value = std::string_view(text).substr(0, size)}, Timestamp(1));
   }
 }
