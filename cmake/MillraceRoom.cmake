@@ -2,8 +2,10 @@
 # (for the tests of this room and of those above it). ROOMS are the rooms it may include.
 #
 #   millrace_room(log SOURCES segment.cc ... ROOMS base env record LINK PkgConfig::LZ4)
+#
+# APART: the room is an archive alone and no part of the library.
 function(millrace_room name)
-  cmake_parse_arguments(ROOM "" "" "SOURCES;ROOMS;LINK" ${ARGN})
+  cmake_parse_arguments(ROOM "APART" "" "SOURCES;ROOMS;LINK" ${ARGN})
   set(objects millrace_${name}_objects)
   add_library(${objects} OBJECT ${ROOM_SOURCES})
   target_compile_features(${objects} PUBLIC cxx_std_20)
@@ -14,8 +16,10 @@ function(millrace_room name)
     absl::flat_hash_map absl::flat_hash_set absl::btree absl::inlined_vector absl::strings absl::str_format
     Threads::Threads ${ROOM_LINK})
   millrace_warnings(${objects})
-  set_property(GLOBAL APPEND PROPERTY MILLRACE_ROOM_OBJECTS ${objects})
-  set_property(GLOBAL APPEND PROPERTY MILLRACE_PRIVATE_LINK ${ROOM_LINK})
+  if(NOT ROOM_APART)
+    set_property(GLOBAL APPEND PROPERTY MILLRACE_ROOM_OBJECTS ${objects})
+    set_property(GLOBAL APPEND PROPERTY MILLRACE_PRIVATE_LINK ${ROOM_LINK})
+  endif()
 
   add_library(millrace_${name} STATIC EXCLUDE_FROM_ALL $<TARGET_OBJECTS:${objects}>)
   target_include_directories(millrace_${name} PUBLIC "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/lib")

@@ -43,6 +43,11 @@ void MemoryBudget::SetCapacity(uint64_t bytes) {
   capacity_bytes_ = bytes;
 }
 
+uint64_t MemoryBudget::capacity() const {
+  MutexLock lock(&mutex_);
+  return capacity_bytes_;
+}
+
 uint64_t MemoryBudget::Free() const {
   MutexLock lock(&mutex_);
   return capacity_bytes_ > used_bytes_ ? capacity_bytes_ - used_bytes_ : 0;

@@ -24,6 +24,7 @@ class MemoryBudget {
   // Changes what one file is charged for; false, with nothing changed, where that would be too much.
   bool Recharge(uint64_t before, uint64_t after);
   void SetCapacity(uint64_t bytes);
+  uint64_t capacity() const;
   uint64_t Free() const;
 
  private:

@@ -73,8 +73,17 @@ MemoryFileSystem::MemoryFileSystem(Clock* clock, std::shared_ptr<MemoryBudget> b
 
 void MemoryFileSystem::Rebuild(absl::FunctionRef<MemoryNodePtr(const MemoryNodePtr&)> build) {
   MutexLock lock(&shared_->mutex);
+  // The old content goes uncharged; the new one is there, whatever the limit.
+  const uint64_t capacity = shared_->budget->capacity();
+  shared_->budget = std::make_shared<MemoryBudget>(INT64_MAX);
   root_ = build(root_);
+  shared_->budget->SetCapacity(capacity);
   shared_->generation.fetch_add(1);
+}
+
+void MemoryFileSystem::SetCapacity(uint64_t bytes) {
+  MutexLock lock(&shared_->mutex);
+  shared_->budget->SetCapacity(bytes);
 }
 
 MemoryNodePtr MemoryFileSystem::NewFile() const {
@@ -245,7 +254,7 @@ absl::Status MemoryFileSystem::SyncAll(std::string_view path) {
   MILLRACE_RETURN_IF_ERROR(shared_->Before(FileOperation::kSyncAll, path).status);
   MutexLock lock(&shared_->mutex);
   MILLRACE_RETURN_IF_ERROR(FindExisting(FileOperation::kSyncAll, path).status());
-  if (shared_->hooks != nullptr) shared_->hooks->AllSynced();
+  if (shared_->hooks != nullptr) shared_->hooks->AllSynced(root_);
   return absl::OkStatus();
 }
 
@@ -275,6 +284,7 @@ absl::StatusOr<VolumeIdentity> MemoryFileSystem::Volume(std::string_view path) {
 
 absl::StatusOr<uint64_t> MemoryFileSystem::FreeSpace(std::string_view path) {
   MILLRACE_RETURN_IF_ERROR(CheckMappable(path));
+  MutexLock lock(&shared_->mutex);
   return shared_->budget->Free();
 }
 

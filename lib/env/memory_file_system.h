@@ -29,7 +29,7 @@ class MemoryNodeNote {
 
 // A file or a directory. `entries` is guarded by the file system's mutex, as are the members about the lock;
 // `note` by whoever set it.
-struct MemoryNode {
+struct MemoryNode : std::enable_shared_from_this<MemoryNode> {
   using Entries = std::map<std::string, std::shared_ptr<MemoryNode>, std::less<>>;
 
   // Null: a directory.
@@ -69,8 +69,10 @@ class MemoryHooks {
   // [offset, offset + length) of the file, or everything and its length.
   virtual void FileSynced(MemoryNode& node) = 0;
   virtual void RangeSynced(MemoryNode& node, uint64_t offset, uint64_t length) = 0;
+  // Called with the file system's mutex held.
   virtual void DirectorySynced(const MemoryNodePtr& directory) = 0;
-  virtual void AllSynced() = 0;
+  // Called with the file system's mutex held.
+  virtual void AllSynced(const MemoryNodePtr& root) = 0;
   virtual VolumeIdentity Volume() = 0;
 };
 
@@ -83,7 +85,10 @@ class MemoryFileSystem final : public FileSystem {
   // Replaces everything by what `build` makes of the old root. Open files, mappings and locks of before go on
   // with the old content, which nothing else sees; calls on them fail.
   void Rebuild(absl::FunctionRef<MemoryNodePtr(const MemoryNodePtr& root)> build);
+  // For `build`, or while nothing else uses the file system.
   MemoryNodePtr NewFile() const;
+  // The limit for all files together.
+  void SetCapacity(uint64_t bytes);
 
   absl::StatusOr<std::unique_ptr<File>> Open(std::string_view path, OpenMode mode) override;
   absl::StatusOr<std::vector<std::string>> List(std::string_view directory) override;
@@ -104,6 +109,7 @@ class MemoryFileSystem final : public FileSystem {
   struct Shared {
     Clock* clock = nullptr;
     MemoryHooks* hooks = nullptr;
+    // Guarded by `mutex`.
     std::shared_ptr<MemoryBudget> budget = nullptr;
     // Counts the calls of Rebuild.
     std::atomic<uint64_t> generation = 0;

@@ -1,0 +1,44 @@
+// Conformance: what every implementation of a seam must do, the host's own included. Each function exercises
+// one object and calls `report` with one line for each thing that it finds wrong; it uses no test framework,
+// and a silent run is a pass.
+//
+//   CheckFileSystem(my_files, "/an/empty/directory", [&](std::string_view wrong) { ADD_FAILURE() << wrong;
+//   });
+
+#ifndef MILLRACE_TESTING_CONFORMANCE_H_
+#define MILLRACE_TESTING_CONFORMANCE_H_
+
+#include <string_view>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
+#include "millrace/env/env.h"
+#include "millrace/export.h"
+
+namespace millrace::inline v0 {
+
+// Called by the thread that called the check.
+using ConformanceReport = absl::FunctionRef<void(std::string_view wrong)>;
+
+// `directory` exists and is empty; it is left with some files in it. Stores through mappings are checked
+// where CheckMappable allows them.
+MILLRACE_EXPORT void CheckFileSystem(FileSystem& files, std::string_view directory, ConformanceReport report);
+
+// `clock` is what the executor tells the time by. `drive` lets it get on for a moment: it runs what is due,
+// moves a simulated clock, or waits a millisecond where threads do the work. Order is checked for an executor
+// of one thread.
+MILLRACE_EXPORT void CheckExecutor(Executor& executor, Clock& clock, absl::FunctionRef<void()> drive,
+                                   ConformanceReport report);
+
+// Calls the clock 100,000 times.
+MILLRACE_EXPORT void CheckClock(Clock& clock, ConformanceReport report);
+
+// `start` runs what it is given some time later, on another thread or inside Park, and says nothing when it
+// is done. `clock` is what deadlines are measured by.
+MILLRACE_EXPORT void CheckParker(Parker& parker, Clock& clock,
+                                 absl::FunctionRef<void(absl::AnyInvocable<void()>)> start,
+                                 ConformanceReport report);
+
+}  // namespace millrace::inline v0
+
+#endif  // MILLRACE_TESTING_CONFORMANCE_H_
