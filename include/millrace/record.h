@@ -189,18 +189,29 @@ class MILLRACE_EXPORT BatchView {
 class MILLRACE_EXPORT RecordReader {
  public:
   // Requires: a batch that Parse() accepted. Becoming more than `decompressed_bytes_max` bytes is an error.
-  explicit RecordReader(BatchView batch, size_t decompressed_bytes_max = size_t{1} << 30);
+  explicit RecordReader(BatchView batch, size_t decompressed_bytes_max = size_t{1} << 30)
+      : RecordReader(batch, nullptr, decompressed_bytes_max) {}
   // Decompresses into `buffer`, which is grown as needed, reused from batch to batch, and must outlive the
   // records.
   RecordReader(BatchView batch, std::vector<std::byte>* buffer,
-               size_t decompressed_bytes_max = size_t{1} << 30);
+               size_t decompressed_bytes_max = size_t{1} << 30)
+      : batch_(batch),
+        next_(batch.data() + kBatchHeaderBytes),
+        end_(batch.data() + batch.size_bytes()),
+        base_offset_(batch.base_offset().value()),
+        base_timestamp_(batch.base_timestamp().value()),
+        left_(batch.record_count()),
+        last_delta_(batch.last_offset_delta()) {
+    if (batch.compression() != Compression::kNone) [[unlikely]]
+      Decompress(buffer != nullptr ? buffer : &own_, decompressed_bytes_max);
+  }
   RecordReader(const RecordReader&) = delete;
   RecordReader& operator=(const RecordReader&) = delete;
 
   // Decodes the next record; false at the end or at the first malformed one.
   bool Next(RecordView* record) {
     if (left_ == 0) [[unlikely]]
-      return Finish();
+      return next_ != end_ && Finish();
     return Decode(record);
   }
   // OK until a malformed record was met: then kInvalidRecord, or kCorruptMessage where the compressed bytes
@@ -208,7 +219,7 @@ class MILLRACE_EXPORT RecordReader {
   const absl::Status& status() const { return status_; }
 
  private:
-  void Start(std::vector<std::byte>* buffer, size_t decompressed_bytes_max);
+  void Decompress(std::vector<std::byte>* buffer, size_t decompressed_bytes_max);
   bool Decode(RecordView* record);
   bool Finish();
   bool Fail(std::string_view what);
@@ -218,8 +229,6 @@ class MILLRACE_EXPORT RecordReader {
   const std::byte* end_ = nullptr;
   int64_t base_offset_ = 0;
   int64_t base_timestamp_ = 0;
-  int64_t append_timestamp_ = 0;
-  bool append_time_ = false;
   int32_t left_ = 0;
   int32_t previous_delta_ = -1;
   int32_t last_delta_ = 0;

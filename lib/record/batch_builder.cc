@@ -30,6 +30,20 @@ int64_t Difference(int64_t a, int64_t b) {
 
 }  // namespace
 
+size_t HeadersSize(std::span<const Header> headers) {
+  size_t size = LengthSize(headers.size());
+  for (const Header& header : headers) {
+    size += LengthSize(header.key.size()) + header.key.size() + NullableSize(header.value);
+  }
+  return size;
+}
+
+std::byte* WriteHeaders(std::byte* to, std::span<const Header> headers) {
+  to = WriteLength(to, headers.size());
+  for (const Header& header : headers) to = WriteNullable(WriteText(to, header.key), header.value);
+  return to;
+}
+
 void WriteBatchHeader(std::byte* batch, const BatchFields& fields, const BatchOptions& options) {
   StoreBig<int64_t>(batch + kBaseOffsetAt, fields.base_offset.value());
   StoreBig<int32_t>(batch + kLengthAt, static_cast<int32_t>(fields.size_bytes - kBatchPrefixBytes));
@@ -98,14 +112,14 @@ void BatchBuilder::AppendAt(int32_t offset_delta, const Record& record, Timestam
     max_timestamp_ = time;
     if (!options_.delete_horizon.has_value()) base_timestamp_ = time;
   }
-  const size_t bound = SizeBound(record);
-  if (used_ + bound > capacity_) [[unlikely]]
-    Grow(bound);
   const int64_t timestamp_delta = Difference(time, base_timestamp_);
   const size_t body_size = RecordBodySize(record, timestamp_delta, offset_delta);
+  const size_t size = LengthSize(body_size) + body_size;
+  if (used_ + size > capacity_) [[unlikely]]
+    Grow(size);
   std::byte* const to = buffer_.get() + used_;
   // From the sizes, not from where the writing ends: so the next record need not wait for this one.
-  used_ += LengthSize(body_size) + body_size;
+  used_ += size;
   max_timestamp_ = std::max(max_timestamp_, time);
   last_delta_ = offset_delta;
   ++count_;

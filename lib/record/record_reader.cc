@@ -116,28 +116,12 @@ void HeaderRange::Iterator::Decode() {
   next_ += size;
 }
 
-RecordReader::RecordReader(BatchView batch, size_t decompressed_bytes_max) : batch_(batch) {
-  Start(&own_, decompressed_bytes_max);
-}
-
-RecordReader::RecordReader(BatchView batch, std::vector<std::byte>* buffer, size_t decompressed_bytes_max)
-    : batch_(batch) {
-  Start(buffer, decompressed_bytes_max);
-}
-
-void RecordReader::Start(std::vector<std::byte>* buffer, size_t decompressed_bytes_max) {
-  base_offset_ = batch_.base_offset().value();
-  base_timestamp_ = batch_.base_timestamp().value();
-  append_timestamp_ = batch_.max_timestamp().value();
-  append_time_ = batch_.timestamp_type() == TimestampType::kLogAppendTime;
-  last_delta_ = batch_.last_offset_delta();
-  next_ = batch_.data() + kBatchHeaderBytes;
-  end_ = batch_.data() + batch_.size_bytes();
-  left_ = batch_.record_count();
-  if (batch_.compression() == Compression::kNone || left_ == 0) [[likely]]
-    return;
-  absl::StatusOr<size_t> size = Decompress(batch_.compression(), {next_, static_cast<size_t>(end_ - next_)},
-                                           decompressed_bytes_max, buffer);
+void RecordReader::Decompress(std::vector<std::byte>* buffer, size_t decompressed_bytes_max) {
+  // An emptied batch keeps its codec's number in some brokers' files, and has nothing to decompress.
+  if (left_ == 0 && next_ == end_) return;
+  const std::span<const std::byte> compressed(next_, static_cast<size_t>(end_ - next_));
+  const absl::StatusOr<size_t> size =
+      millrace::Decompress(batch_.compression(), compressed, decompressed_bytes_max, buffer);
   if (!size.ok()) {
     status_ = Error(ErrorCode::kCorruptMessage, StrCat("the batch at offset ", base_offset_,
                                                        " cannot be decompressed: ", size.status().message()));
@@ -191,16 +175,16 @@ bool RecordReader::Decode(RecordView* record) {
   // Wraps where a damaged batch asks for it: unsigned, so that it is defined.
   const uint64_t timestamp =
       static_cast<uint64_t>(base_timestamp_) + static_cast<uint64_t>(UnZigZag(timestamp_bits));
-  record->timestamp = Timestamp(append_time_ ? append_timestamp_ : static_cast<int64_t>(timestamp));
+  record->timestamp = Timestamp(static_cast<int64_t>(timestamp));
+  if (batch_.timestamp_type() == TimestampType::kLogAppendTime) [[unlikely]]
+    record->timestamp = batch_.max_timestamp();
   previous_delta_ = offset_delta;
   --left_;
   return true;
 }
 
 bool RecordReader::Finish() {
-  if (next_ != end_ && status_.ok()) [[unlikely]]
-    return Fail("there are more bytes than the batch has records");
-  return false;
+  return Fail("there are more bytes than the batch has records");
 }
 
 bool RecordReader::Fail(std::string_view what) {
