@@ -96,8 +96,9 @@ class BatchGuard {
   // Full pages in the file.
   uint32_t pages_written_ = 0;
   bool header_written_ = false;
-  // The file holds something behind the full pages: a partial page, a seal.
-  bool tail_in_file_ = false;
+  // The file may hold something behind the full pages (a partial page, a seal, what was there before): cut it
+  // before writing.
+  bool tail_in_file_ = true;
   // Entries from page pages_written_ on.
   std::vector<GuardEntry> entries_;
 };

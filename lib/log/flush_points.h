@@ -60,7 +60,8 @@ class FlushPoints {
   // Forgets a log: its slot is as new after the next Sync.
   void Clear(uint32_t log_no);
   // Writes what was set since the last time and makes it durable with one sync of the file. Nothing to do: no
-  // system call. After a failure every later call fails with it.
+  // system call. Without space (kResourceExhausted) it can be tried again; after any other failure every
+  // later call fails with it.
   absl::Status Sync();
   // Logs with points that Sync would write.
   size_t dirty() const;
@@ -68,14 +69,21 @@ class FlushPoints {
  private:
   struct Slot {
     FlushPoint point = {};
-    // 0: never set.
+    // Of the durable entry; 0: there is none.
     uint32_t version = 0;
+    bool set = false;
     bool dirty = false;
   };
+  struct Change {
+    uint32_t log_no = 0;
+    uint32_t version = 0;
+    FlushPoint point = {};
+    bool set = false;
+  };
   FlushPoints(FileSystem* files, std::string_view path) : files_(files), path_(path) {}
-  absl::Status Load(FlushPointsReport* report);
+  absl::Status Load(FlushPointsReport* report) ABSL_EXCLUSIVE_LOCKS_REQUIRED(io_);
   absl::Status CreateLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(io_);
-  absl::Status SyncLocked(const std::vector<uint32_t>& logs) ABSL_EXCLUSIVE_LOCKS_REQUIRED(io_);
+  absl::Status WriteSlots(const std::vector<Change>& changes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(io_);
   Slot* SlotOf(uint32_t log_no) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   FileSystem* const files_;

@@ -16,6 +16,7 @@
 #include "absl/container/btree_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/bytes.h"
 #include "base/mutex.h"
 #include "log/leader_epoch_cache.h"
 #include "log/record_file.h"
@@ -68,14 +69,17 @@ class ManifestFile {
  public:
   static constexpr RecordFileKind kKind = {.tag = {'M', 'N', 'F', 'T'}, .version = 1, .name = "manifest"};
 
+  // Numbers are below this.
+  static constexpr uint32_t kLogsMax = 1 << 24;
+
   // See RecordFile::Open for access and errors. `files` is borrowed.
   static absl::StatusOr<std::unique_ptr<ManifestFile>> Open(FileSystem* files, std::string_view path,
                                                             RecordFile::Access access,
                                                             ManifestReport* report);
 
-  // Adds a log with one empty segment at `base` and returns its number. kAlreadyExists: the directory has
-  // one; kInvalidArgument: the name has a '/' or a control character, is "." or "..", or longer than 255
-  // bytes.
+  // Adds a log with one empty segment at `base` and returns its number, which another log may have had
+  // before: clear its slots elsewhere. kAlreadyExists: the directory has one; kInvalidArgument: the name has
+  // a '/' or a control character, is "." or "..", or longer than 255 bytes.
   absl::StatusOr<uint32_t> CreateLog(std::string_view directory, Offset base = Offset(0));
   // Its number is not used again before the manifest was compacted.
   void DeleteLog(uint32_t log_no);
@@ -84,7 +88,7 @@ class ManifestFile {
 
   // Changes to one log, which must exist; MILLRACE_CHECK otherwise.
   void AddSegment(uint32_t log_no, Offset base);
-  // Sets the length of the segment at `sealed.base`, adding it if missing.
+  // Says what the segment at `sealed.base`, which must be there, ends with.
   void SealSegment(uint32_t log_no, ManifestSegment sealed);
   // The last segment is active again: opened for appending, or truncated.
   void UnsealSegment(uint32_t log_no, Offset base);
@@ -120,26 +124,30 @@ class ManifestFile {
 
  private:
   enum class Type : uint8_t;
-  struct Replay;
   ManifestFile() = default;
 
-  // Applies a record to the state; a text that says what is wrong if it does not fit, "" else.
+  // Apply a record to the state; a text that says what does not fit, "" else.
   std::string Apply(uint8_t type, std::span<const std::byte> payload) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::string ApplyToLog(uint8_t type, std::span<const std::byte> rest, LogEntry* log)
+  std::string ApplyToDirectory(Type type, ByteReader* reader, uint32_t log_no)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  static std::string ApplyToLog(Type type, ByteReader* reader, LogEntry* log);
+  static std::string ApplyToSegments(Type type, ByteReader* reader, LogEntry* log);
+  std::string Insert(LogEntry log) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Commit(Type type, const std::vector<std::byte>& payload);
-  uint32_t NextLogNo() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CommitLocked(Type type, const std::vector<std::byte>& payload) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void FindGaps() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  uint32_t NextLogNo() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EncodeAll(RecordFile::Filler* filler) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   std::unique_ptr<RecordFile> file_;
   // Before the RecordFile's own.
   mutable Mutex mutex_;
   absl::btree_map<uint32_t, LogEntry> logs_ ABSL_GUARDED_BY(mutex_);
   absl::btree_map<std::string, uint32_t> by_directory_ ABSL_GUARDED_BY(mutex_);
-  // Numbers of deleted logs that the file still speaks of; and free ones, for good.
+  // Numbers of deleted logs that the file still speaks of; and free ones, the lowest last.
   std::vector<uint32_t> deleted_ ABSL_GUARDED_BY(mutex_);
   std::vector<uint32_t> free_ ABSL_GUARDED_BY(mutex_);
   uint32_t log_no_limit_ ABSL_GUARDED_BY(mutex_) = 0;
-  uint64_t state_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool clean_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -84,17 +84,24 @@ class RecordFile {
   // error.
   absl::Status Sync();
   // Replaces the whole contents by what `fill` adds, atomically and durably: a new file under a temporary
-  // name, synced, renamed, directory synced. `fill` is called once, before anything is written, and its
-  // records must say all that was ever appended up to then: the caller keeps others from appending until it
-  // returns. Records appended after that go behind. On failure the old file stays in force (unless the rename
-  // is done and only the directory's sync failed: then it is poisoned).
+  // name, synced, renamed, directory synced. `fill` is called once, before anything is written. What it adds
+  // must say all that was appended up to its call of Supersede(), which it makes under the lock that keeps
+  // others from appending; records appended later go behind. (A caller that lets nobody append during the
+  // whole of Replace need not call it.) On failure the old file stays in force, unless the rename is done and
+  // only the directory's sync failed: then it is poisoned.
   class Filler {
    public:
     void Append(uint8_t type, std::span<const std::byte> payload);
+    void Supersede();
 
    private:
     friend class RecordFile;
+    explicit Filler(RecordFile* file) : file_(file) {}
+    RecordFile* file_;
     std::vector<std::byte> bytes_;
+    std::vector<std::byte> superseded_;
+    uint64_t upto_ = 0;
+    bool cut_ = false;
   };
   absl::Status Replace(const std::function<void(Filler*)>& fill);
 
@@ -108,6 +115,8 @@ class RecordFile {
       : files_(files), path_(path), kind_(kind) {}
 
   absl::Status CreateLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(io_);
+  absl::Status WriteRecords(uint64_t position, std::vector<std::byte>* records)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(io_);
   absl::Status WriteLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(io_);
   absl::Status SyncLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(io_);
   absl::Status Poison(absl::Status status);
