@@ -32,7 +32,7 @@ std::vector<std::byte> EncodeAssignment(const MemberAssignment& assignment,
                                         int16_t version = kConsumerProtocolVersion);
 
 // A version later than 3 is read as 3, as Kafka's clients do; bytes left over are ignored then.
-// kDataLoss (kInvalidRequest) for malformed bytes. Empty bytes are an empty assignment (Kafka sends them to
+// kInvalidRequest for malformed bytes. Empty bytes are an empty assignment (Kafka sends them to
 // members that the leader left out); an empty subscription is malformed.
 absl::StatusOr<MemberSubscription> DecodeSubscription(std::span<const std::byte> bytes);
 absl::StatusOr<MemberAssignment> DecodeAssignment(std::span<const std::byte> bytes);

@@ -14,6 +14,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "coordinator/coordinator_record.h"
 #include "coordinator/group_types.h"
 #include "millrace/env/clock.h"
 #include "millrace/env/executor.h"
@@ -21,12 +22,6 @@
 #include "millrace/record.h"
 
 namespace millrace::inline v0 {
-
-// A record of __consumer_offsets: Kafka's bytes. No value: a tombstone.
-struct CoordinatorRecord {
-  std::vector<std::byte> key = {};
-  std::optional<std::vector<std::byte>> value = std::nullopt;
-};
 
 // Where the records go. The engine implements it over the partitions of __consumer_offsets.
 class OffsetsStore {

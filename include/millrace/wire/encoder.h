@@ -1,0 +1,168 @@
+// The encoding visitor of the schema codec; see schema.h.
+
+#ifndef MILLRACE_WIRE_ENCODER_H_
+#define MILLRACE_WIRE_ENCODER_H_
+
+#include <algorithm>
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "millrace/types.h"
+#include "millrace/wire/fields.h"
+
+namespace millrace::inline v0::wire {
+
+// Encoder: a visitor that writes one message at one version. Use Encode().
+class Encoder {
+ public:
+  Encoder(Bytes* to, int16_t version, int16_t flexible)
+      : to_(to), sink_(to), version_(version), flexible_from_(flexible) {}
+
+  const absl::Status& status() const { return status_; }
+
+  template <typename S>
+  void Message(const S& message) {
+    Body(message);
+  }
+
+ private:
+  bool flexible() const { return version_ >= flexible_from_; }
+
+  // Visits the fields of one struct: first the plain ones as they come, the tagged ones gathered for the end.
+  template <typename S>
+  struct Visitor {
+    Encoder& encoder;
+    const S& message;
+    std::vector<std::pair<uint32_t, Bytes>> tagged = {};
+
+    template <typename M>
+    void operator()(M S::* member, const Field& field) {
+      encoder.Plain(message, member, field);
+    }
+    template <typename M>
+    void Tagged(uint32_t tag, M S::* member, const Field& field) {
+      if (!encoder.status_.ok()) return;
+      if (!field.versions.Has(encoder.version_) || !encoder.flexible()) {
+        return encoder.Absent(message, member, field);
+      }
+      if (internal::IsDefault(message, member)) return;
+      Bytes body;
+      Encoder inner(&body, encoder.version_, field.flexible.value_or(encoder.flexible_from_));
+      inner.Value(message.*member, field);
+      if (!inner.status_.ok()) encoder.status_ = inner.status_;
+      tagged.emplace_back(tag, std::move(body));
+    }
+  };
+
+  template <typename S>
+  void Body(const S& message) {
+    Visitor<S> visitor{*this, message};
+    S::Fields(visitor);
+    if (!flexible() || !status_.ok()) return;
+    std::ranges::sort(visitor.tagged, {}, &std::pair<uint32_t, Bytes>::first);
+    sink_.Uvarint(static_cast<uint32_t>(visitor.tagged.size()));
+    for (const auto& [tag, body] : visitor.tagged) {
+      sink_.Uvarint(tag);
+      sink_.Uvarint(static_cast<uint32_t>(body.size()));
+      sink_.Raw(body.data(), body.size());
+    }
+  }
+
+  template <typename S, typename M>
+  void Absent(const S& message, M S::* member, const Field& field) {
+    if (field.ignorable || internal::IsDefault(message, member)) return;
+    status_ = internal::EncodeError(field.name, version_, "has a value, which this version cannot carry");
+  }
+
+  template <typename S, typename M>
+  void Plain(const S& message, M S::* member, const Field& field) {
+    if (!status_.ok()) return;
+    if (!field.versions.Has(version_)) return Absent(message, member, field);
+    const int16_t outer = flexible_from_;
+    flexible_from_ = field.flexible.value_or(outer);
+    Value(message.*member, field);
+    flexible_from_ = outer;
+  }
+
+  void Length(size_t n, size_t max, bool wide, const Field& field) {
+    if (n > max) {
+      status_ = internal::EncodeError(field.name, version_, "is too long");
+    } else if (flexible()) {
+      sink_.Uvarint(static_cast<uint32_t>(n + 1));
+    } else if (wide) {
+      sink_.Big(static_cast<uint32_t>(n));
+    } else {
+      sink_.Big(static_cast<uint16_t>(n));
+    }
+  }
+  void Null(bool wide) {
+    if (flexible()) {
+      sink_.Uvarint(0);
+    } else if (wide) {
+      sink_.Big(UINT32_MAX);
+    } else {
+      sink_.Big(UINT16_MAX);
+    }
+  }
+
+  template <typename T>
+  void Value(const T& value, const Field& field) {
+    if (!status_.ok()) return;
+    if constexpr (internal::Optional<T>) {
+      using Inner = typename T::value_type;
+      const bool nullable = field.nullable.Has(version_);
+      if (!value.has_value() && !nullable) {
+        status_ = internal::EncodeError(field.name, version_, "is null, which this version does not allow");
+      } else if constexpr (internal::Struct<Inner>) {
+        if (nullable) sink_.Big(static_cast<uint8_t>(value.has_value() ? 1 : -1));
+        if (value.has_value()) Body(*value);
+      } else if (value.has_value()) {
+        Value(*value, field);
+      } else {
+        Null(!internal::Text<Inner>);
+      }
+    } else if constexpr (internal::Number<T>) {
+      Scalar(value);
+    } else if constexpr (std::same_as<T, TopicId>) {
+      sink_.Raw(value.bytes.data(), value.bytes.size());
+    } else if constexpr (internal::Text<T>) {
+      Length(value.size(), INT16_MAX, false, field);
+      if (status_.ok()) sink_.Raw(value.data(), value.size());
+    } else if constexpr (internal::Blob<T>) {
+      Length(value.size(), INT32_MAX - 1, true, field);
+      if (status_.ok()) sink_.Raw(value.data(), value.size());
+    } else if constexpr (internal::Array<T>) {
+      Length(value.size(), INT32_MAX - 1, true, field);
+      for (const auto& element : value) Value(element, field);
+    } else {
+      static_assert(internal::Struct<T>, "a member of a type that the wire has not");
+      Body(value);
+    }
+  }
+  template <typename T>
+  void Scalar(T value) {
+    if constexpr (std::same_as<T, bool>) {
+      sink_.Big(static_cast<uint8_t>(value));
+    } else if constexpr (std::same_as<T, double>) {
+      sink_.Big(std::bit_cast<uint64_t>(value));
+    } else {
+      sink_.Big(static_cast<std::make_unsigned_t<T>>(value));
+    }
+  }
+
+  Bytes* to_;
+  internal::Sink sink_;
+  int16_t version_;
+  int16_t flexible_from_;
+  absl::Status status_ = absl::OkStatus();
+};
+
+}  // namespace millrace::inline v0::wire
+
+#endif  // MILLRACE_WIRE_ENCODER_H_
