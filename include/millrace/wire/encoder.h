@@ -105,9 +105,9 @@ class Encoder {
     if (flexible()) {
       sink_.Uvarint(0);
     } else if (wide) {
-      sink_.Big(UINT32_MAX);
+      sink_.Big(uint32_t{UINT32_MAX});
     } else {
-      sink_.Big(UINT16_MAX);
+      sink_.Big(uint16_t{UINT16_MAX});
     }
   }
 

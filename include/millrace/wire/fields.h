@@ -171,6 +171,7 @@ class Sink {
   }
   template <typename U>
   void Big(U bits) {
+    static_assert(std::is_unsigned_v<U>);
     std::byte bytes[sizeof(U)];
     for (size_t i = 0; i < sizeof(U); ++i) {
       bytes[i] = static_cast<std::byte>((bits >> (8 * (sizeof(U) - 1 - i))) & 0xff);
