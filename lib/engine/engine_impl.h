@@ -7,8 +7,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -25,6 +27,7 @@ namespace millrace::inline v0 {
 class AdminImpl;
 class LogDirectory;
 class OffsetsTopic;
+class StoppableExecutor;
 
 // A producer or consumer, as the engine knows it: told when the engine closes. Called without the engine's
 // locks.
@@ -45,15 +48,15 @@ class EngineImpl final : public Engine {
   EngineImpl(EngineOptions options, Env env);
   ~EngineImpl() override;
 
-  // The second half of Engine::Open.
-  absl::Status Start(EngineReport* report);
+  // The second half of Engine::Open. `logs`: null for those in the engine's directory; tests bring others.
+  absl::Status Start(EngineReport* report, std::unique_ptr<LogDirectory> logs = nullptr);
 
   // --- Engine
   absl::StatusOr<std::unique_ptr<Producer>> NewProducer(ProducerOptions options) override;
   absl::StatusOr<std::unique_ptr<Consumer>> NewConsumer(ConsumerOptions options) override;
   Admin& admin() override;
   absl::StatusOr<std::shared_ptr<Log>> PartitionLog(const TopicPartition& partition) override;
-  MetricsRegistry& metrics() override;
+  MetricsRegistry& metrics() override { return metrics_; }
   size_t RunOnce(size_t tasks_max) override;
   MonotonicNanos NextDue() override;
   absl::Status Close(absl::Duration deadline) override;
@@ -65,6 +68,7 @@ class EngineImpl final : public Engine {
   // Every member is set, the executor included. In a host-driven engine its tasks run inside RunOnce().
   const Env& env() const { return env_; }
   bool closed() const { return closed_.load(std::memory_order_acquire); }
+  const std::string& directory() const { return directory_; }
   // What a call on a closed engine fails with (kFailedPrecondition).
   static absl::Status ClosedError();
   // kFailedPrecondition when closed; with `for_change`, also when read-only.
@@ -88,6 +92,23 @@ class EngineImpl final : public Engine {
   // return early for no reason. In host-driven engines, where nobody else may be running tasks, runs what is
   // due instead of sleeping past it. Never call it with a lock held.
   void Wait(const std::atomic<uint32_t>& word, uint32_t expected, MonotonicNanos deadline);
+  // The blocking form of a call that answers through a callback: passes `call` a callable that takes the
+  // answer, and waits for it as Wait() does.
+  template <typename Response, typename Call>
+  Response Await(Call&& call) {
+    struct State {
+      std::atomic<uint32_t> answered = 0;
+      std::optional<Response> response;
+    };
+    auto state = std::make_shared<State>();
+    call([state, parker = env_.parker](Response response) {
+      state->response.emplace(std::move(response));
+      state->answered.store(1, std::memory_order_release);
+      parker->UnparkAll(state->answered);
+    });
+    while (state->answered.load(std::memory_order_acquire) == 0) Wait(state->answered, 0, kNever);
+    return *std::move(state->response);
+  }
   // `timeout` from now on the monotonic clock; kNever for infinite ones.
   MonotonicNanos DeadlineAfter(absl::Duration timeout) const;
 
@@ -96,30 +117,32 @@ class EngineImpl final : public Engine {
   bool Register(EngineClient* client);
   void Deregister(EngineClient* client);
 
-  // Deletes committed offsets of deleted topics, where groups are in use.
-  void ForgetOffsets(std::vector<std::string> topics);
-  // Makes what was appended to `topic` so far survive a power loss.
-  absl::Status FlushTopic(Topic& topic);
+  // What a topic is created with: `config`, with the engine's defaults where it has Kafka's.
+  TopicConfig WithDefaults(const TopicConfig& config) const;
+  // With a replicator: opens, and so attaches, all partitions of the topic.
+  absl::Status Attach(Topic& topic);
   LogDirectory& logs() { return *logs_; }
 
  private:
-  absl::StatusOr<GroupService*> StartGroups() ABSL_LOCKS_EXCLUDED(groups_mutex_);
-  absl::Status OpenFiles(EngineReport* report);
+  absl::StatusOr<GroupService*> StartGroups() ABSL_EXCLUSIVE_LOCKS_REQUIRED(groups_mutex_);
   void ScheduleMaintenance();
   void RunMaintenance();
-  absl::Status CloseParts(MonotonicNanos deadline);
-  void StopBackground();
+  absl::Status CloseParts(absl::Duration deadline);
+  void TellClients(void (EngineClient::*what)());
 
   const EngineOptions options_;
   Env env_;
+  // options().directory, or the one in memory.
+  std::string directory_;
 
   // What the engine made for itself because the host did not bring it. Before everything that uses it.
   std::unique_ptr<FileSystem> own_files_;
-  std::unique_ptr<Executor> own_executor_;
-  ManualExecutor* manual_executor_ = nullptr;
-  Mutex run_mutex_;
+  std::unique_ptr<StoppableExecutor> own_executor_;
+  std::unique_ptr<ManualExecutor> manual_executor_;
+  // Somebody is running tasks of manual_executor_.
+  std::atomic<bool> running_tasks_ = false;
 
-  std::unique_ptr<MetricsRegistry> metrics_;
+  MetricsRegistry metrics_;
   std::unique_ptr<LogDirectory> logs_;
   PartitionContext partitions_;
   std::unique_ptr<TopicRegistry> topics_;
@@ -139,10 +162,18 @@ class EngineImpl final : public Engine {
   CondVar clients_idle_;
   std::vector<EngineClient*> clients_ ABSL_GUARDED_BY(clients_mutex_);
   EngineClient* notifying_ ABSL_GUARDED_BY(clients_mutex_) = nullptr;
+  bool clients_closed_ ABSL_GUARDED_BY(clients_mutex_) = false;
 
-  // Tells timer tasks that the engine is gone; they hold it and nothing else.
-  struct Background;
-  std::shared_ptr<Background> background_;
+  // Tells timer tasks that the engine is closed; they hold this and nothing else.
+  struct Background {
+    Mutex mutex;
+    EngineImpl* engine ABSL_GUARDED_BY(mutex) = nullptr;
+    TimerId timer ABSL_GUARDED_BY(mutex);
+    // A task of ours runs.
+    bool busy ABSL_GUARDED_BY(mutex) = false;
+    CondVar idle;
+  };
+  const std::shared_ptr<Background> background_ = std::make_shared<Background>();
 };
 
 // Defined in producer_impl.cc and consumer_impl.cc.

@@ -71,7 +71,14 @@ class Partition final : public PartitionHandle, public std::enable_shared_from_t
 
   // --- Produce
   // Checks with the replicator, appends, and tells it. The errors are Log's and Replicator::CheckAppend's.
-  absl::StatusOr<AppendResult> Append(const Record& record, Timestamp now, bool acks_all);
+  absl::StatusOr<AppendResult> Append(const Record& record, Timestamp now, bool acks_all) {
+    absl::StatusOr<Log*> log = OpenLog();
+    if (!log.ok()) [[unlikely]]
+      return std::move(log).status();
+    if (replicated()) [[unlikely]]
+      return AppendReplicated(*log, record, now, acks_all);
+    return (*log)->Append(record, now);
+  }
   absl::StatusOr<AppendResult> AppendBatch(std::span<std::byte> batch, AppendOrigin origin, bool trusted,
                                            bool acks_all);
   // Whether an append is committed (acks=all) or durable only later: else its acknowledgement need not wait.
@@ -91,8 +98,8 @@ class Partition final : public PartitionHandle, public std::enable_shared_from_t
     return ReadBelowHighWatermark(cursor, bytes_max);
   }
   // For parked readers. Registers `listener` for one call of OnAppend(), when something can be read at
-  // `position`, or (a spurious call) when the partition is deleted. False, and nothing is registered: it can
-  // be read now, look again. Requires OpenLog(). `listener` must live until it was called or Disarm returned.
+  // `position`. False, and nothing is registered: it can be read now, look again. That a topic is deleted is
+  // told to TopicListeners. Requires OpenLog(). `listener` must live until it was called or Disarm returned.
   bool Arm(AppendListener* listener, Offset position);
   void Disarm(AppendListener* listener);
 
@@ -114,6 +121,7 @@ class Partition final : public PartitionHandle, public std::enable_shared_from_t
   };
 
   absl::StatusOr<Log*> OpenSlow();
+  absl::StatusOr<AppendResult> AppendReplicated(Log* log, const Record& record, Timestamp now, bool acks_all);
   void WaitDurable(Log* log, Offset end, Durability durability, CommitCallback done);
   absl::StatusOr<LogSlice> ReadBelowHighWatermark(LogCursor* cursor, size_t bytes_max);
   absl::Status Gone() const;
@@ -130,6 +138,8 @@ class Partition final : public PartitionHandle, public std::enable_shared_from_t
   std::atomic<int64_t> high_watermark_ = 0;
   std::atomic<bool> deleted_ = false;
 
+  // Held over the disk while the log is opened. Before mutex_.
+  Mutex open_mutex_;
   mutable Mutex mutex_;
   bool attached_ ABSL_GUARDED_BY(mutex_) = false;
   bool detached_ ABSL_GUARDED_BY(mutex_) = false;

@@ -53,6 +53,8 @@ class Topic {
   void SetPartitionCount(int32_t count);
   absl::Status SetConfig(std::shared_ptr<const TopicConfig> config);
   absl::Status Delete();
+  // Deleted by another process: as Delete, but its files are not ours.
+  void Forget();
   void Detach();
   std::vector<std::shared_ptr<Partition>> Used() const;
 
@@ -77,7 +79,8 @@ class TopicListener {
   virtual void OnTopicsChanged() = 0;
 };
 
-class TopicStore;
+class RecordFile;
+struct TopicsState;
 
 // Thread-safe. Lock order: change_mutex_ (one change at a time, held over the disk) -> mutex_ (the maps)
 // -> Topic::mutex_ -> Partition::mutex_.
@@ -137,7 +140,7 @@ class TopicRegistry {
   // Read-only: takes over what the writing process has changed since. Others: nothing.
   absl::Status Refresh();
   // The file as it would be written anew, for a copy of the engine.
-  absl::Status WriteCopy(std::string_view directory);
+  absl::Status WriteCopy(std::string_view directory) const;
 
   // Detaches every partition from replicator and readers; no change is possible after it. Idempotent.
   absl::Status Close();
@@ -145,11 +148,27 @@ class TopicRegistry {
  private:
   explicit TopicRegistry(Options options);
 
-  struct Changes;
+  // One record to be written.
+  struct Change {
+    uint8_t type;
+    std::vector<std::byte> payload;
+  };
+
+  absl::Status Load(std::vector<std::string>* notes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_);
   absl::Status CheckWritable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_);
+  // Writes the records, and syncs them where asked for. On failure nothing of them counts.
+  absl::Status Write(const std::vector<Change>& changes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_);
+  // Replaces the file by what is so.
+  absl::Status Rewrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_);
+  void Reconcile(const TopicsState& state) ABSL_EXCLUSIVE_LOCKS_REQUIRED(change_mutex_);
   absl::Status CheckNew(const Spec& spec, const StringSet& in_batch, int64_t partitions) const;
-  absl::StatusOr<TopicId> NewTopicId() const;
+  absl::Status CheckPartitionBudget(std::string_view topic, int64_t added) const;
+  void Grow(Topic* topic, int32_t partitions);
+  size_t topic_count() const;
+  std::shared_ptr<Topic> MakeTopic(const Spec& spec, TopicId id);
+  TopicId NewTopicId() const;
   void Publish(std::shared_ptr<Topic> topic);
+  void Unpublish(const Topic& topic);
   void Notify();
   std::shared_ptr<const TopicConfig> Share(const TopicConfig& config);
 
@@ -157,7 +176,13 @@ class TopicRegistry {
   std::atomic<uint64_t> changes_ = 0;
 
   mutable Mutex change_mutex_;
-  std::unique_ptr<TopicStore> store_ ABSL_GUARDED_BY(change_mutex_);
+  std::unique_ptr<RecordFile> file_ ABSL_GUARDED_BY(change_mutex_);
+  // A write failed: the file is written anew before the next change.
+  bool broken_ ABSL_GUARDED_BY(change_mutex_) = false;
+  // About how many records the file holds.
+  int64_t records_ ABSL_GUARDED_BY(change_mutex_) = 0;
+  // Read-only: length and time of the file as last read.
+  std::pair<uint64_t, int64_t> seen_ ABSL_GUARDED_BY(change_mutex_) = {};
   bool closed_ ABSL_GUARDED_BY(change_mutex_) = false;
   int64_t next_producer_id_ ABSL_GUARDED_BY(change_mutex_) = 0;
   int64_t reserved_producer_id_ ABSL_GUARDED_BY(change_mutex_) = 0;
