@@ -36,7 +36,7 @@ TEST_CASE("Varints round-trip at each length, and their sizes are known beforeha
       const auto value = static_cast<int64_t>(bits);
       CheckRoundTrip<uint64_t>(bits, UnsignedVarintSize(bits), EncodeUnsignedVarlong, DecodeUnsignedVarlong);
       CheckRoundTrip<int64_t>(value, VarlongSize(value), EncodeVarlong, DecodeVarlong);
-      CheckRoundTrip<int64_t>(-value, VarlongSize(-value), EncodeVarlong, DecodeVarlong);
+      CheckRoundTrip<int64_t>(~value, VarlongSize(~value), EncodeVarlong, DecodeVarlong);
       if (bit >= 32) continue;
       const auto small = static_cast<uint32_t>(bits);
       const auto signed_small = static_cast<int32_t>(small);

@@ -20,7 +20,8 @@ class MILLRACE_EXPORT Random {
   virtual uint64_t Next() = 0;
   // Uniform in [0, bound). Requires bound > 0.
   uint64_t Below(uint64_t bound) {
-    return static_cast<uint64_t>((static_cast<unsigned __int128>(Next()) * bound) >> 64);
+    __extension__ typedef unsigned __int128 Wide;
+    return static_cast<uint64_t>((static_cast<Wide>(Next()) * bound) >> 64);
   }
 
   // Seeded from the operating system. Lives for ever.
