@@ -266,6 +266,7 @@ class Compressor;
 //   std::span<std::byte> batch = builder.Finish(Offset(0));
 //
 // Single-threaded. Keeps its buffer over Reset(), so that a builder in use allocates nothing.
+// A builder that was moved from can only be assigned to or destroyed.
 class MILLRACE_EXPORT BatchBuilder {
  public:
   explicit BatchBuilder(BatchOptions options = {});
