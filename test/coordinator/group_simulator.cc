@@ -221,8 +221,7 @@ void GroupSimulator::LeaveGroup(size_t index) {
   const std::string id = clients_[index].member_id;
   Crash(index);
   if (id.empty()) return;
-  Send(index,
-       [this, id] { coordinator_->Leave({.group = "g", .members = {{.member_id = id}}}, nullptr, now_); });
+  Send([this, id] { coordinator_->Leave({.group = "g", .members = {{.member_id = id}}}, nullptr, now_); });
 }
 
 // --- What a member does
