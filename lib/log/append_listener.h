@@ -5,7 +5,8 @@
 
 namespace millrace::inline v0 {
 
-// Called in the appending thread, after the append is visible and without a lock of the log's: must be quick and must not call the log.
+// Called in the appending thread, after the append is visible and without a lock of the log's: must be quick
+// and must not call the log.
 class AppendListener {
  public:
   virtual ~AppendListener() = default;

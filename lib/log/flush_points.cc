@@ -120,19 +120,8 @@ absl::StatusOr<std::unique_ptr<FlushPoints>> FlushPoints::Open(FileSystem* files
 
 absl::Status FlushPoints::Load(FlushPointsReport* report) {
   MILLRACE_ASSIGN_OR_RETURN(const uint64_t size, file_->Size());
-  std::vector<std::byte> header(std::min<uint64_t>(size, kHeaderBytes));
+  std::vector<std::byte> header(kHeaderBytes);
   MILLRACE_RETURN_IF_ERROR(ReadExactly(file_.get(), 0, header));
-  if (size <= kHeaderBytes) {
-    // Its creation was cut off: header and first chunk come before any entry.
-    const std::vector<std::byte> whole = EncodeHeader();
-    const bool zero = std::ranges::all_of(header, [](std::byte b) { return b == std::byte{0}; });
-    if (zero || std::ranges::equal(header, std::span(whole).first(header.size()))) {
-      report->created = true;
-      if (!read_only_) file_.reset();
-      return absl::OkStatus();
-    }
-  }
-  header.resize(kHeaderBytes);
   MILLRACE_RETURN_IF_ERROR(CheckHeader(header, path_));
   // A chunk whose allocation was cut off has no entries yet; what is missing reads as zero.
   file_bytes_ = kHeaderBytes + (size - kHeaderBytes) / kChunkBytes * kChunkBytes;
@@ -204,10 +193,10 @@ size_t FlushPoints::dirty() const {
 
 absl::Status FlushPoints::CreateLocked() {
   if (file_ == nullptr) {
-    MILLRACE_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files_->Open(path_, OpenMode::kCreate));
-    MILLRACE_RETURN_IF_ERROR(file->Truncate(0));
-    MILLRACE_RETURN_IF_ERROR(file->WriteAt(0, EncodeHeader()));
-    file_ = std::move(file);
+    // Whole from the first moment on: a file whose header is missing is damaged, never just young.
+    MILLRACE_RETURN_IF_ERROR(WriteFileAtomically(files_, path_, EncodeHeader()));
+    MILLRACE_ASSIGN_OR_RETURN(file_, files_->Open(path_, OpenMode::kReadWrite));
+    name_synced_ = true;
     file_bytes_ = kHeaderBytes;
   }
   size_t logs = 0;

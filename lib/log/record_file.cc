@@ -22,6 +22,8 @@ constexpr std::string_view kMagic = "millrace";
 constexpr size_t kFileHeaderBytes = 32;
 // Length, CRC, type.
 constexpr size_t kRecordHeaderBytes = 9;
+// A record of ours, that visitors do not see: all before it was durable when it was written.
+constexpr uint8_t kMarkType = 255;
 // No file is read that is larger: the state of a directory is far smaller.
 constexpr uint64_t kFileBytesMax = uint64_t{4} << 30;
 
@@ -78,31 +80,38 @@ std::optional<std::span<const std::byte>> RecordAt(std::span<const std::byte> by
   return record;
 }
 
+bool IsMark(std::span<const std::byte> record) {
+  return std::to_integer<uint8_t>(record[8]) == kMarkType;
+}
+
 // Where the next sound record begins, from `position` on; the end if there is none.
 size_t Resync(std::span<const std::byte> bytes, uint64_t generation, size_t position) {
   while (position < bytes.size() && !RecordAt(bytes, generation, position).has_value()) ++position;
   return position;
 }
 
-struct FileHeader {
-  uint64_t generation = 0;
-  // The creation of the file was cut off, nothing was ever in it.
-  bool unfinished = false;
-};
+// The bytes that were durable when the last sound mark was written: damage below them is no torn tail.
+size_t SyncedBytes(std::span<const std::byte> bytes, uint64_t generation) {
+  size_t synced = kFileHeaderBytes;
+  for (size_t position = kFileHeaderBytes; position < bytes.size();) {
+    const auto record = RecordAt(bytes, generation, position);
+    if (!record.has_value()) {
+      position = Resync(bytes, generation, position + 1);
+      continue;
+    }
+    if (IsMark(*record)) synced = position;
+    position += record->size();
+  }
+  return synced;
+}
 
-absl::StatusOr<FileHeader> DecodeHeader(std::span<const std::byte> bytes, const RecordFileKind& kind,
-                                        std::string_view path) {
+// The generation of the file.
+absl::StatusOr<uint64_t> DecodeHeader(std::span<const std::byte> bytes, const RecordFileKind& kind,
+                                      std::string_view path) {
   const auto damaged = [&](std::string_view what) {
     return Error(ErrorCode::kCorruptMessage, StrCat(path, ": ", what, "; nothing was changed"));
   };
-  if (bytes.size() < kFileHeaderBytes) {
-    // The generation of a first file is 1; later ones come by rename, whole.
-    const auto whole = EncodeHeader(kind, 1);
-    const bool prefix = std::ranges::equal(bytes, std::span(whole).first(bytes.size()));
-    const bool zero = std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
-    if (prefix || zero) return FileHeader{.generation = 1, .unfinished = true};
-    return damaged(StrCat("is too short for a ", kind.name, " file"));
-  }
+  if (bytes.size() < kFileHeaderBytes) return damaged(StrCat("is too short for a ", kind.name, " file"));
   ByteReader reader(bytes.first(kFileHeaderBytes));
   const bool magic = reader.ReadText(kMagic.size()) == kMagic;
   const std::string_view tag = reader.ReadText(kind.tag.size());
@@ -121,7 +130,7 @@ absl::StatusOr<FileHeader> DecodeHeader(std::span<const std::byte> bytes, const 
                                            " was written by a newer millrace; this one reads up to ",
                                            kind.version));
   }
-  return FileHeader{.generation = generation};
+  return generation;
 }
 
 struct Parsed {
@@ -134,18 +143,18 @@ absl::StatusOr<Parsed> ParseFile(std::span<const std::byte> bytes, const RecordF
                                  std::string_view path, const RecordFile::Visitor& visitor,
                                  RecordFileReport* report) {
   *report = {};
-  MILLRACE_ASSIGN_OR_RETURN(const FileHeader header, DecodeHeader(bytes, kind, path));
-  if (header.unfinished) {
-    report->created = true;
-    if (!bytes.empty()) report->notes.push_back(StrCat(path, ": its creation was cut off; begun anew"));
-    return Parsed{};
-  }
+  MILLRACE_ASSIGN_OR_RETURN(const uint64_t generation, DecodeHeader(bytes, kind, path));
+  // Found only where there is damage: most files need one pass.
+  std::optional<size_t> synced;
   size_t position = kFileHeaderBytes;
   size_t sound_end = position;
   while (position < bytes.size()) {
-    const auto record = RecordAt(bytes, header.generation, position);
+    const auto record = RecordAt(bytes, generation, position);
     if (!record.has_value()) {
-      position = Resync(bytes, header.generation, position + 1);
+      if (!synced.has_value()) synced = SyncedBytes(bytes, generation);
+      // Never synced: pages reach the disk in any order, and what lies behind a hole must not be believed.
+      if (position >= *synced) break;
+      position = Resync(bytes, generation, position + 1);
       continue;
     }
     if (position > sound_end) {
@@ -153,8 +162,8 @@ absl::StatusOr<Parsed> ParseFile(std::span<const std::byte> bytes, const RecordF
       report->notes.push_back(
           StrCat(path, ": bytes ", sound_end, " to ", position, " are damaged, records are lost"));
     }
-    ++report->records;
-    if (visitor) {
+    report->records += IsMark(*record) ? 0 : 1;
+    if (visitor && !IsMark(*record)) {
       MILLRACE_RETURN_IF_ERROR(
           visitor(std::to_integer<uint8_t>((*record)[8]), record->subspan(kRecordHeaderBytes)));
     }
@@ -166,7 +175,7 @@ absl::StatusOr<Parsed> ParseFile(std::span<const std::byte> bytes, const RecordF
     report->notes.push_back(
         StrCat(path, ": a torn tail of ", report->torn_bytes, " bytes from ", sound_end, " on"));
   }
-  return Parsed{.generation = header.generation, .sound_bytes = sound_end};
+  return Parsed{.generation = generation, .sound_bytes = sound_end};
 }
 
 }  // namespace
@@ -208,27 +217,26 @@ absl::StatusOr<std::unique_ptr<RecordFile>> RecordFile::Open(FileSystem* files, 
   MILLRACE_ASSIGN_OR_RETURN(const Parsed parsed, ParseFile(*bytes, kind, path, visitor, report));
   opened->generation_ = parsed.generation;
   if (opened->read_only_) return opened;
-  if (!report->created) {
-    MILLRACE_ASSIGN_OR_RETURN(opened->file_, files->Open(path, OpenMode::kReadWrite));
-    MutexLock lock(&opened->mutex_);
-    opened->file_bytes_ = parsed.sound_bytes;
-    // Cut before the next write.
-    opened->tail_to_cut_ = report->torn_bytes;
-  }
+  MILLRACE_ASSIGN_OR_RETURN(opened->file_, files->Open(path, OpenMode::kReadWrite));
+  MutexLock lock(&opened->mutex_);
+  opened->file_bytes_ = parsed.sound_bytes;
+  // Cut before the next write.
+  opened->tail_to_cut_ = report->torn_bytes;
   return opened;
 }
 
 absl::Status RecordFile::CreateLocked() {
-  MILLRACE_ASSIGN_OR_RETURN(file_, files_->Open(path_, OpenMode::kCreate));
-  MILLRACE_RETURN_IF_ERROR(file_->Truncate(0));
-  MILLRACE_RETURN_IF_ERROR(file_->WriteAt(0, EncodeHeader(kind_, generation_)));
+  // Whole from the first moment on: a file whose header is missing is damaged, never just young.
+  MILLRACE_RETURN_IF_ERROR(WriteFileAtomically(files_, path_, EncodeHeader(kind_, generation_)));
+  MILLRACE_ASSIGN_OR_RETURN(file_, files_->Open(path_, OpenMode::kReadWrite));
+  name_synced_ = true;
   MutexLock lock(&mutex_);
   file_bytes_ = kFileHeaderBytes;
   return absl::OkStatus();
 }
 
 void RecordFile::Append(uint8_t type, std::span<const std::byte> payload) {
-  MILLRACE_CHECK(!read_only_);
+  MILLRACE_CHECK(!read_only_ && type != kMarkType);
   MutexLock lock(&mutex_);
   if (!poison_.ok()) return;
   EncodeRecord(type, payload, &buffer_);
@@ -274,9 +282,8 @@ absl::Status RecordFile::WriteLocked() {
   }
   absl::Status status = WriteRecords(position, &records);
   if (!absl::IsResourceExhausted(status)) return status.ok() ? status : Poison(std::move(status));
-  // No space: nothing is lost, what was half written is written over. A file half created is created anew.
+  // No space: nothing is lost, what was half written is written over.
   MutexLock lock(&mutex_);
-  if (file_bytes_ == 0) file_.reset();
   records.insert(records.end(), buffer_.begin(), buffer_.end());
   buffer_.swap(records);
   return status;
@@ -303,9 +310,25 @@ absl::Status RecordFile::SyncLocked() {
     }
     name_synced_ = true;
   }
+  WriteMark();
   MutexLock lock(&mutex_);
   synced_ = std::max(synced_, upto);
   return absl::OkStatus();
+}
+
+void RecordFile::WriteMark() {
+  std::vector<std::byte> mark;
+  EncodeRecord(kMarkType, {}, &mark);
+  uint64_t position = 0;
+  {
+    MutexLock lock(&mutex_);
+    position = file_bytes_;
+  }
+  SealRecords(generation_, position, mark);
+  // Without it a reader only takes damage for a torn tail more easily. What is half written is written over.
+  if (!file_->WriteAt(position, mark).ok()) return;
+  MutexLock lock(&mutex_);
+  file_bytes_ = position + mark.size();
 }
 
 absl::Status RecordFile::Sync() {
@@ -331,6 +354,8 @@ absl::Status RecordFile::Replace(const std::function<void(Filler*)>& fill) {
   Filler filler(this);
   fill(&filler);
   if (!filler.cut_) filler.Supersede();
+  // It is in force only once all of it is durable.
+  EncodeRecord(kMarkType, {}, &filler.bytes_);
   const uint64_t generation = generation_ + 1;
   const auto header = EncodeHeader(kind_, generation);
   SealRecords(generation, kFileHeaderBytes, filler.bytes_);
@@ -341,7 +366,7 @@ absl::Status RecordFile::Replace(const std::function<void(Filler*)>& fill) {
     if (!removed.ok() && !absl::IsNotFound(removed)) return removed;
     MILLRACE_ASSIGN_OR_RETURN(file, files_->Open(temporary, OpenMode::kCreateNew));
     MILLRACE_RETURN_IF_ERROR(file->WriteAt(0, header));
-    if (!filler.bytes_.empty()) MILLRACE_RETURN_IF_ERROR(file->WriteAt(kFileHeaderBytes, filler.bytes_));
+    MILLRACE_RETURN_IF_ERROR(file->WriteAt(kFileHeaderBytes, filler.bytes_));
     MILLRACE_RETURN_IF_ERROR(file->Sync());
     return files_->Rename(temporary, path_);
   };

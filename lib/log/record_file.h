@@ -7,8 +7,9 @@
 // or from another place never pass.
 //
 // What a crash leaves: records are whole and in order up to the last Sync; behind it there may be a torn
-// tail, which is cut off when the file is next written, and reported. Damage with sound records behind it is
-// no torn tail: it is reported as a range, and the records behind it are still given.
+// tail, with sound records behind a hole in it even. It is cut off when the file is next written, and
+// reported. After each Sync a mark (a record of type 255) says that all before it is durable: damage below a
+// mark is no torn tail but damage; it is reported as a range, and the records behind it are still given.
 
 #ifndef MILLRACE_LOG_RECORD_FILE_H_
 #define MILLRACE_LOG_RECORD_FILE_H_
@@ -41,7 +42,7 @@ struct RecordFileKind {
 // What was found on opening.
 struct RecordFileReport {
   uint64_t records = 0;
-  // Bytes behind the last sound record.
+  // Bytes behind the last record that is believed.
   uint64_t torn_bytes = 0;
   struct Range {
     uint64_t begin = 0;
@@ -64,9 +65,9 @@ class RecordFile {
   enum class Access : uint8_t { kReadOnly, kExisting, kCreate };
 
   // Opens `path` and replays it. kNotFound (not kCreate); kDataLoss: not a file of this kind, or its header
-  // is damaged (it is not touched); kUnimplemented: written by a newer millrace. An empty file, or one
-  // shorter than a header that is a prefix of one or zero (its creation was cut off), counts as new. `files`
-  // is borrowed.
+  // is damaged or missing (it is not touched); kUnimplemented: written by a newer millrace. With kCreate a
+  // missing file is made by the first Write that has something to say, under a temporary name: there is never
+  // a file without its header. `files` is borrowed.
   static absl::StatusOr<std::unique_ptr<RecordFile>> Open(FileSystem* files, std::string_view path,
                                                           RecordFileKind kind, Access access,
                                                           const Visitor& visitor, RecordFileReport* report);
@@ -74,8 +75,8 @@ class RecordFile {
   static absl::Status Parse(std::span<const std::byte> bytes, RecordFileKind kind, std::string_view path,
                             const Visitor& visitor, RecordFileReport* report);
 
-  // Adds a record to the buffer. Requires: not read-only; at most kPayloadBytesMax bytes. If the file is
-  // poisoned the record is dropped, and Write and Sync say so.
+  // Adds a record to the buffer. Requires: not read-only; a type below 255; at most kPayloadBytesMax bytes.
+  // If the file is poisoned the record is dropped, and Write and Sync say so.
   void Append(uint8_t type, std::span<const std::byte> payload);
   // Hands the buffer to the system: it then survives the death of the process. No system call if it is empty.
   absl::Status Write();
@@ -118,6 +119,7 @@ class RecordFile {
   absl::Status WriteRecords(uint64_t position, std::vector<std::byte>* records)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(io_);
   absl::Status WriteLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(io_);
+  void WriteMark() ABSL_EXCLUSIVE_LOCKS_REQUIRED(io_);
   absl::Status SyncLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(io_);
   absl::Status Poison(absl::Status status);
   absl::Status PoisonState() const;
