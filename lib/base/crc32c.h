@@ -4,8 +4,8 @@
 // functions at the top speak of finished CRCs; those in crc32c_internal speak of raw ones and are for hot
 // paths that compute a CRC from registers and from several pieces of memory.
 
-#ifndef MILLRACE_LIB_BASE_CRC32C_H_
-#define MILLRACE_LIB_BASE_CRC32C_H_
+#ifndef MILLRACE_BASE_CRC32C_H_
+#define MILLRACE_BASE_CRC32C_H_
 
 #include <array>
 #include <cstddef>
@@ -155,4 +155,4 @@ ThreeStreams(uint64_t raw, const uint8_t* data, size_t size, uint8_t* copy) {
 }  // namespace crc32c_internal
 }  // namespace millrace::inline v0
 
-#endif  // MILLRACE_LIB_BASE_CRC32C_H_
+#endif  // MILLRACE_BASE_CRC32C_H_

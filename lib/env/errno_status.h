@@ -1,7 +1,7 @@
 // The one place where an errno becomes a status.
 
-#ifndef MILLRACE_ENV_INTERNAL_ERRNO_STATUS_H_
-#define MILLRACE_ENV_INTERNAL_ERRNO_STATUS_H_
+#ifndef MILLRACE_ENV_ERRNO_STATUS_H_
+#define MILLRACE_ENV_ERRNO_STATUS_H_
 
 #include <string_view>
 
@@ -19,4 +19,4 @@ absl::Status CheckPath(std::string_view path);
 
 }  // namespace millrace::inline v0
 
-#endif  // MILLRACE_ENV_INTERNAL_ERRNO_STATUS_H_
+#endif  // MILLRACE_ENV_ERRNO_STATUS_H_

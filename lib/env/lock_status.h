@@ -1,7 +1,7 @@
 // What a refused lock says, the same from every file system.
 
-#ifndef MILLRACE_ENV_INTERNAL_LOCK_STATUS_H_
-#define MILLRACE_ENV_INTERNAL_LOCK_STATUS_H_
+#ifndef MILLRACE_ENV_LOCK_STATUS_H_
+#define MILLRACE_ENV_LOCK_STATUS_H_
 
 #include <string>
 #include <string_view>
@@ -23,4 +23,4 @@ inline absl::Status LockedStatus(std::string_view path, std::string_view owner) 
 
 }  // namespace millrace::inline v0
 
-#endif  // MILLRACE_ENV_INTERNAL_LOCK_STATUS_H_
+#endif  // MILLRACE_ENV_LOCK_STATUS_H_

@@ -1,7 +1,7 @@
 // MemoryBytes: the content of one file that lives in memory, mappable like a real one.
 
-#ifndef MILLRACE_ENV_INTERNAL_MEMORY_BYTES_H_
-#define MILLRACE_ENV_INTERNAL_MEMORY_BYTES_H_
+#ifndef MILLRACE_ENV_MEMORY_BYTES_H_
+#define MILLRACE_ENV_MEMORY_BYTES_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -94,4 +94,4 @@ class MemoryBytes {
 
 }  // namespace millrace::inline v0
 
-#endif  // MILLRACE_ENV_INTERNAL_MEMORY_BYTES_H_
+#endif  // MILLRACE_ENV_MEMORY_BYTES_H_

@@ -1,7 +1,7 @@
 // The File of the file system in memory.
 
-#ifndef MILLRACE_ENV_INTERNAL_MEMORY_FILE_H_
-#define MILLRACE_ENV_INTERNAL_MEMORY_FILE_H_
+#ifndef MILLRACE_ENV_MEMORY_FILE_H_
+#define MILLRACE_ENV_MEMORY_FILE_H_
 
 #include <memory>
 #include <string>
@@ -16,4 +16,4 @@ std::unique_ptr<File> NewMemoryFile(std::shared_ptr<MemoryFileSystem::Shared> sh
 
 }  // namespace millrace::inline v0
 
-#endif  // MILLRACE_ENV_INTERNAL_MEMORY_FILE_H_
+#endif  // MILLRACE_ENV_MEMORY_FILE_H_

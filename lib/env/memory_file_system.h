@@ -1,8 +1,8 @@
 // The file system in memory, with the hooks through which the simulated one (testing/sim_file_system.cc)
 // watches it, makes it fail and replaces its content.
 
-#ifndef MILLRACE_ENV_INTERNAL_MEMORY_FILE_SYSTEM_H_
-#define MILLRACE_ENV_INTERNAL_MEMORY_FILE_SYSTEM_H_
+#ifndef MILLRACE_ENV_MEMORY_FILE_SYSTEM_H_
+#define MILLRACE_ENV_MEMORY_FILE_SYSTEM_H_
 
 #include <atomic>
 #include <cstdint>
@@ -141,4 +141,4 @@ class MemoryFileSystem final : public FileSystem {
 
 }  // namespace millrace::inline v0
 
-#endif  // MILLRACE_ENV_INTERNAL_MEMORY_FILE_SYSTEM_H_
+#endif  // MILLRACE_ENV_MEMORY_FILE_SYSTEM_H_

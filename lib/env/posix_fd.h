@@ -1,7 +1,7 @@
 // Fd: a file descriptor with an owner, and the retry of interrupted calls.
 
-#ifndef MILLRACE_ENV_INTERNAL_POSIX_FD_H_
-#define MILLRACE_ENV_INTERNAL_POSIX_FD_H_
+#ifndef MILLRACE_ENV_POSIX_FD_H_
+#define MILLRACE_ENV_POSIX_FD_H_
 
 #include <unistd.h>
 
@@ -42,4 +42,4 @@ class Fd {
 
 }  // namespace millrace::inline v0
 
-#endif  // MILLRACE_ENV_INTERNAL_POSIX_FD_H_
+#endif  // MILLRACE_ENV_POSIX_FD_H_

@@ -1,7 +1,7 @@
 // The POSIX File.
 
-#ifndef MILLRACE_ENV_INTERNAL_POSIX_FILE_H_
-#define MILLRACE_ENV_INTERNAL_POSIX_FILE_H_
+#ifndef MILLRACE_ENV_POSIX_FILE_H_
+#define MILLRACE_ENV_POSIX_FILE_H_
 
 #include <memory>
 #include <string>
@@ -16,4 +16,4 @@ std::unique_ptr<File> NewPosixFile(Fd fd, std::string path);
 
 }  // namespace millrace::inline v0
 
-#endif  // MILLRACE_ENV_INTERNAL_POSIX_FILE_H_
+#endif  // MILLRACE_ENV_POSIX_FILE_H_

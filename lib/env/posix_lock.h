@@ -1,7 +1,7 @@
 // The lock of a path between processes.
 
-#ifndef MILLRACE_ENV_INTERNAL_POSIX_LOCK_H_
-#define MILLRACE_ENV_INTERNAL_POSIX_LOCK_H_
+#ifndef MILLRACE_ENV_POSIX_LOCK_H_
+#define MILLRACE_ENV_POSIX_LOCK_H_
 
 #include <memory>
 #include <string>
@@ -16,4 +16,4 @@ absl::StatusOr<std::unique_ptr<FileLock>> PosixLock(const std::string& path, std
 
 }  // namespace millrace::inline v0
 
-#endif  // MILLRACE_ENV_INTERNAL_POSIX_LOCK_H_
+#endif  // MILLRACE_ENV_POSIX_LOCK_H_

@@ -1,7 +1,7 @@
 // What the kernel says about the file system under a path.
 
-#ifndef MILLRACE_ENV_INTERNAL_POSIX_VOLUME_H_
-#define MILLRACE_ENV_INTERNAL_POSIX_VOLUME_H_
+#ifndef MILLRACE_ENV_POSIX_VOLUME_H_
+#define MILLRACE_ENV_POSIX_VOLUME_H_
 
 #include <cstdint>
 #include <string>
@@ -22,4 +22,4 @@ std::string_view UnmappableReason(uint32_t magic);
 
 }  // namespace millrace::inline v0
 
-#endif  // MILLRACE_ENV_INTERNAL_POSIX_VOLUME_H_
+#endif  // MILLRACE_ENV_POSIX_VOLUME_H_

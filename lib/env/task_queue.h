@@ -1,8 +1,8 @@
 // TaskQueue: what waits in an executor, and in which order it runs. Shared by all executors, so that they
 // agree.
 
-#ifndef MILLRACE_ENV_INTERNAL_TASK_QUEUE_H_
-#define MILLRACE_ENV_INTERNAL_TASK_QUEUE_H_
+#ifndef MILLRACE_ENV_TASK_QUEUE_H_
+#define MILLRACE_ENV_TASK_QUEUE_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -51,4 +51,4 @@ class TaskQueue {
 
 }  // namespace millrace::inline v0
 
-#endif  // MILLRACE_ENV_INTERNAL_TASK_QUEUE_H_
+#endif  // MILLRACE_ENV_TASK_QUEUE_H_

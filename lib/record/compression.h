@@ -1,8 +1,8 @@
 // The codecs of record batches, as Kafka frames them: gzip; snappy in the blocks of the Java library
 // ("xerial"); LZ4 in its frame format; zstd.
 
-#ifndef MILLRACE_LIB_RECORD_COMPRESSION_H_
-#define MILLRACE_LIB_RECORD_COMPRESSION_H_
+#ifndef MILLRACE_RECORD_COMPRESSION_H_
+#define MILLRACE_RECORD_COMPRESSION_H_
 
 #include <cstddef>
 #include <memory>
@@ -48,4 +48,4 @@ absl::StatusOr<size_t> Decompress(Compression codec, std::span<const std::byte> 
 
 }  // namespace millrace::inline v0
 
-#endif  // MILLRACE_LIB_RECORD_COMPRESSION_H_
+#endif  // MILLRACE_RECORD_COMPRESSION_H_

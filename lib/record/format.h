@@ -1,8 +1,8 @@
 // The bytes of a record and of a batch header, for the encoders of this room.
 // Format: org.apache.kafka.common.record.DefaultRecord and DefaultRecordBatch.
 
-#ifndef MILLRACE_LIB_RECORD_FORMAT_H_
-#define MILLRACE_LIB_RECORD_FORMAT_H_
+#ifndef MILLRACE_RECORD_FORMAT_H_
+#define MILLRACE_RECORD_FORMAT_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -153,4 +153,4 @@ size_t EncodeOneRecordBatchPortable(std::byte* into, const Record& record, Times
 
 }  // namespace millrace::inline v0
 
-#endif  // MILLRACE_LIB_RECORD_FORMAT_H_
+#endif  // MILLRACE_RECORD_FORMAT_H_

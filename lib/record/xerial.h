@@ -1,8 +1,8 @@
 // The framing around snappy blocks that the Java library (xerial) writes and Kafka's clients expect: a header
 // of 16 bytes, then blocks, each after its size in four big-endian bytes.
 
-#ifndef MILLRACE_LIB_RECORD_XERIAL_H_
-#define MILLRACE_LIB_RECORD_XERIAL_H_
+#ifndef MILLRACE_RECORD_XERIAL_H_
+#define MILLRACE_RECORD_XERIAL_H_
 
 #include <cstddef>
 
@@ -16,4 +16,4 @@ inline constexpr size_t kXerialBlockBytes = 32 << 10;
 
 }  // namespace millrace::inline v0
 
-#endif  // MILLRACE_LIB_RECORD_XERIAL_H_
+#endif  // MILLRACE_RECORD_XERIAL_H_
