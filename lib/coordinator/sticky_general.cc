@@ -5,7 +5,10 @@
 #include <cstdlib>
 #include <map>
 #include <set>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "coordinator/sticky_assignor.h"
 
@@ -81,7 +84,9 @@ class General {
   void SortPartitions() {
     std::vector<std::string> topics;
     for (const auto& [topic, readers] : readers_) topics.push_back(topic);
-    std::ranges::stable_sort(topics, {}, [&](const std::string& topic) { return readers_.at(topic).size(); });
+    std::ranges::sort(topics, {}, [&](const std::string& topic) {
+      return std::pair(readers_.at(topic).size(), std::string_view(topic));
+    });
     for (const std::string& topic : topics) {
       for (int32_t i = 0; i < counts_.at(topic); ++i) {
         sorted_.push_back({.topic = topic, .partition = PartitionId(i)});
@@ -191,7 +196,9 @@ class General {
   // Moves partitions, in the order given, as long as that evens things out. True: something moved.
   bool Move(const std::vector<TopicPartition>& partitions) {
     bool moved_any = false;
-    for (bool moved = true; moved;) {
+    // Each move evens things out, but for one that Movements replaces by a move back: hence a bound.
+    size_t passes = sorted_.size() + current_.size() + 1;
+    for (bool moved = true; moved && passes > 0; --passes) {
       moved = false;
       for (const TopicPartition& partition : partitions) {
         if (IsBalanced()) break;

@@ -358,7 +358,7 @@ void GroupSimulator::Commit(size_t index, uint64_t life) {
       index, [this, index](const OffsetCommitResponse&) { clients_[index].committing_to = 0; });
   // Late by up to four seconds: that is how commits of generations past come about.
   const int64_t delay = Pick(8) == 0 ? Pick(4000) : 0;
-  At(delay, [this, index, request, done, incarnation = incarnation_]() mutable {
+  At(delay, [this, request, done, incarnation = incarnation_]() mutable {
     if (incarnation_ != incarnation) return;
     if (bug_ == PlantedBug::kNoFencing) {
       coordinator_->DescribeGroup("g", [&](const DescribeGroupResponse& group) {

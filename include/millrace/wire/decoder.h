@@ -182,7 +182,9 @@ class Decoder {
       if (!status_.ok()) return;
       value.reset();
       if (marker == 1) {
-        Body(value.emplace());
+        // Not emplace(): Clang takes a struct nested in its message for one without a default constructor.
+        value = T{};
+        Body(*value);
       } else if (marker != -1) {
         Fail(field.name, "has a malformed null marker");
       }
@@ -191,7 +193,8 @@ class Decoder {
       if (!status_.ok()) return;
       value.reset();
       if (n >= 0) {
-        Sized(value.emplace(), static_cast<size_t>(n), field);
+        value = T{};
+        Sized(*value, static_cast<size_t>(n), field);
       } else if (!nullable) {
         Fail(field.name, "is null, which this version does not allow");
       }

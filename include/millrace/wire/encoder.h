@@ -22,7 +22,7 @@ namespace millrace::inline v0::wire {
 class Encoder {
  public:
   Encoder(Bytes* to, int16_t version, int16_t flexible)
-      : to_(to), sink_(to), version_(version), flexible_from_(flexible) {}
+      : sink_(to), version_(version), flexible_from_(flexible) {}
 
   const absl::Status& status() const { return status_; }
 
@@ -156,7 +156,6 @@ class Encoder {
     }
   }
 
-  Bytes* to_;
   internal::Sink sink_;
   int16_t version_;
   int16_t flexible_from_;
