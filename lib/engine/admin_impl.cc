@@ -70,7 +70,7 @@ absl::Status AdminImpl::AlterTopicConfig(std::string_view name, const std::vecto
 }
 
 std::vector<std::string> AdminImpl::ListTopics(bool with_internal) {
-  if (engine_->options().read_only) engine_->topics().Refresh().IgnoreError();
+  engine_->Refresh().IgnoreError();
   std::vector<std::string> names;
   for (const std::shared_ptr<Topic>& topic : engine_->topics().All()) {
     if (with_internal || !topic->internal()) names.push_back(topic->name());
@@ -80,7 +80,7 @@ std::vector<std::string> AdminImpl::ListTopics(bool with_internal) {
 
 absl::StatusOr<TopicDescription> AdminImpl::DescribeTopic(std::string_view name) {
   MILLRACE_RETURN_IF_ERROR(engine_->CheckOpen());
-  if (engine_->options().read_only) MILLRACE_RETURN_IF_ERROR(engine_->topics().Refresh());
+  MILLRACE_RETURN_IF_ERROR(engine_->Refresh());
   const std::shared_ptr<Topic> topic = engine_->topics().Find(name);
   if (topic == nullptr) {
     return Error(ErrorCode::kUnknownTopicOrPartition, StrCat("there is no topic \"", name, "\""));
@@ -209,8 +209,8 @@ absl::StatusOr<RecoveryReport> AdminImpl::Revive(const TopicPartition& partition
 
 absl::Status AdminImpl::Checkpoint(std::string_view directory) {
   MILLRACE_RETURN_IF_ERROR(engine_->CheckOpen(/*for_change=*/true));
-  // The topics first: a log of a topic that the copy does not know is passed over when it is opened, while a
-  // topic without a log is an empty one.
+  // The logs first: a topic that is made in between is an empty one in the copy, and the log of one that is
+  // deleted in between goes when the copy is opened.
   MILLRACE_RETURN_IF_ERROR(engine_->logs().Checkpoint(directory));
   return engine_->topics().WriteCopy(directory);
 }

@@ -58,7 +58,13 @@ EngineImpl::~EngineImpl() {
 absl::Status EngineImpl::Start(EngineReport* report, std::unique_ptr<LogDirectory> logs) {
   logs_ = std::move(logs);
   if (logs_ == nullptr) {
-    MILLRACE_ASSIGN_OR_RETURN(logs_, LogDirectory::Open(directory_, options_, env_, &metrics_, report));
+    // Asked for by the background work alone, which begins when the topics are known.
+    auto config_of = [this](const TopicPartition& partition) -> std::shared_ptr<const TopicConfig> {
+      const std::shared_ptr<Topic> topic = topics_->Find(partition.topic);
+      return topic == nullptr ? nullptr : topic->config();
+    };
+    MILLRACE_ASSIGN_OR_RETURN(
+        logs_, LogDirectory::Open(directory_, options_, env_, std::move(config_of), &metrics_, report));
   }
   partitions_.logs = logs_.get();
   partitions_.replicator = options_.replicator;
@@ -69,13 +75,8 @@ absl::Status EngineImpl::Start(EngineReport* report, std::unique_ptr<LogDirector
                                   .durability = options_.registry_durability,
                                   .partitions_max = options_.budgets.partitions};
   MILLRACE_ASSIGN_OR_RETURN(topics_, TopicRegistry::Open(std::move(registry), &report->notes));
-  if (!options_.read_only) {
-    MILLRACE_RETURN_IF_ERROR(logs_->DeleteUnknown([this](const TopicPartition& partition, TopicId id) {
-      const std::shared_ptr<Topic> topic = topics_->Find(partition.topic);
-      return topic != nullptr && (id.IsZero() || topic->id() == id) &&
-             partition.partition.value() < topic->partition_count();
-    }));
-  }
+  if (!options_.read_only) MILLRACE_RETURN_IF_ERROR(DeleteUnknownLogs());
+  MILLRACE_RETURN_IF_ERROR(logs_->Recover(report));
   admin_ = std::make_unique<AdminImpl>(this);
   if (options_.replicator != nullptr) {
     for (const std::shared_ptr<Topic>& topic : topics_->All()) MILLRACE_RETURN_IF_ERROR(Attach(*topic));
@@ -84,8 +85,24 @@ absl::Status EngineImpl::Start(EngineReport* report, std::unique_ptr<LogDirector
     MutexLock lock(&background_->mutex);
     background_->engine = this;
   }
-  ScheduleMaintenance();
+  if (options_.read_only) {
+    ScheduleRefresh();
+  } else {
+    logs_->StartBackground();
+  }
   return absl::OkStatus();
+}
+
+// The logs of topics whose deletion was cut off.
+absl::Status EngineImpl::DeleteUnknownLogs() {
+  std::vector<TopicPartition> unknown;
+  for (TopicPartition& partition : logs_->Partitions()) {
+    const std::shared_ptr<Topic> topic = topics_->Find(partition.topic);
+    if (topic == nullptr || partition.partition.value() >= topic->partition_count()) {
+      unknown.push_back(std::move(partition));
+    }
+  }
+  return unknown.empty() ? absl::OkStatus() : logs_->DeleteLogs(unknown);
 }
 
 absl::Status EngineImpl::ClosedError() {
@@ -127,7 +144,7 @@ absl::StatusOr<std::shared_ptr<Topic>> EngineImpl::FindTopic(std::string_view na
   MILLRACE_RETURN_IF_ERROR(CheckOpen());
   std::shared_ptr<Topic> topic = topics_->Find(name);
   if (topic == nullptr && options_.read_only) {
-    MILLRACE_RETURN_IF_ERROR(topics_->Refresh());
+    MILLRACE_RETURN_IF_ERROR(Refresh());
     topic = topics_->Find(name);
   }
   if (topic == nullptr && options_.auto_create_topics && !options_.read_only) {
@@ -248,12 +265,10 @@ MonotonicNanos EngineImpl::NextDue() {
   return manual_executor_ == nullptr ? kNever : manual_executor_->NextDue();
 }
 
-void EngineImpl::ScheduleMaintenance() {
-  absl::Duration interval = options_.retention_check_interval;
-  if (options_.read_only) interval = std::min(interval, kRefreshInterval);
+void EngineImpl::ScheduleRefresh() {
   MutexLock lock(&background_->mutex);
   if (background_->engine == nullptr) return;
-  background_->timer = env_.executor->PostAt(DeadlineAfter(interval), [background = background_] {
+  background_->timer = env_.executor->PostAt(DeadlineAfter(kRefreshInterval), [background = background_] {
     EngineImpl* engine = nullptr;
     {
       MutexLock alive(&background->mutex);
@@ -261,22 +276,21 @@ void EngineImpl::ScheduleMaintenance() {
       engine = background->engine;
       background->busy = true;
     }
-    engine->RunMaintenance();
-    engine->ScheduleMaintenance();
+    if (absl::Status status = engine->Refresh(); !status.ok()) {
+      engine->env_.logger->Log(Severity::kWarning, "engine", ToStd(status.message()));
+    }
+    engine->ScheduleRefresh();
     MutexLock done(&background->mutex);
     background->busy = false;
     background->idle.SignalAll();
   });
 }
 
-void EngineImpl::RunMaintenance() {
-  if (options_.read_only) {
-    if (absl::Status status = topics_->Refresh(); !status.ok()) {
-      env_.logger->Log(Severity::kWarning, "engine", ToStd(status.message()));
-    }
-    return;
-  }
-  logs_->RunMaintenance();
+absl::Status EngineImpl::Refresh() {
+  if (!options_.read_only) return absl::OkStatus();
+  // The logs first: a topic that is seen then has those that it had.
+  MILLRACE_RETURN_IF_ERROR(logs_->Refresh());
+  return topics_->Refresh();
 }
 
 // --- Clients
@@ -344,11 +358,7 @@ absl::Status EngineImpl::CloseParts(absl::Duration deadline) {
   }
   absl::Status status;
   if (topics_ != nullptr) status.Update(topics_->Close());
-  if (logs_ != nullptr) {
-    absl::Duration left = absl::InfiniteDuration();
-    if (end != kNever) left = absl::Nanoseconds(std::max<int64_t>(0, end - env_.clock->Monotonic()));
-    status.Update(logs_->Close(left));
-  }
+  if (logs_ != nullptr) status.Update(logs_->Close(end));
   if (own_executor_ != nullptr) own_executor_->Stop();
   return status;
 }

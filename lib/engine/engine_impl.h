@@ -74,9 +74,10 @@ class EngineImpl final : public Engine {
   // kFailedPrecondition when closed; with `for_change`, also when read-only.
   absl::Status CheckOpen(bool for_change = false) const;
 
-  // The topics. Read-only engines: Refresh() takes over what the writing process changed; the maintenance
-  // timer does it as well.
+  // The topics. In read-only engines a timer calls Refresh() each second.
   TopicRegistry& topics() { return *topics_; }
+  // Read-only engines: takes over what the writing process has changed. Others: nothing.
+  absl::Status Refresh();
   // The topic of that name. Where there is none: created if the engine's auto_create_topics says so, else
   // kUnknownTopicOrPartition naming it and what to do.
   absl::StatusOr<std::shared_ptr<Topic>> FindTopic(std::string_view name);
@@ -125,8 +126,8 @@ class EngineImpl final : public Engine {
 
  private:
   absl::StatusOr<GroupService*> StartGroups() ABSL_EXCLUSIVE_LOCKS_REQUIRED(groups_mutex_);
-  void ScheduleMaintenance();
-  void RunMaintenance();
+  absl::Status DeleteUnknownLogs();
+  void ScheduleRefresh();
   absl::Status CloseParts(absl::Duration deadline);
   void TellClients(void (EngineClient::*what)());
 

@@ -12,7 +12,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "millrace/engine.h"
 #include "millrace/env/env.h"
 #include "partition/log_source.h"
@@ -22,22 +21,30 @@ namespace millrace::inline v0 {
 // Thread-safe.
 class LogDirectory : public LogSource {
  public:
-  // `directory` exists (or is made). Takes the directory's lock. `env` is complete.
+  // The config of a partition, for work in the background; null where there is no such partition.
+  using ConfigOf = std::function<std::shared_ptr<const TopicConfig>(const TopicPartition&)>;
+
+  // Makes `directory` where it is missing, takes its lock, and finds out how its last owner ended. `env` is
+  // complete. Errors: see Engine::Open.
   static absl::StatusOr<std::unique_ptr<LogDirectory>> Open(std::string_view directory,
                                                             const EngineOptions& options, const Env& env,
-                                                            MetricsRegistry* metrics, EngineReport* report);
+                                                            ConfigOf config_of, MetricsRegistry* metrics,
+                                                            EngineReport* report);
 
-  // Deletes the logs of partitions that `is_known` does not know: of topics whose deletion was cut off.
-  virtual absl::Status DeleteUnknown(const std::function<bool(const TopicPartition&, TopicId)>& is_known) = 0;
-  // Retention, rolls by age, interval flushes, cleaning: what is due.
-  virtual void RunMaintenance() = 0;
+  // After a power loss: recovers every log, and reports those of which there is something to say. After any
+  // other end nothing: each log is looked at when it is first used.
+  virtual absl::Status Recover(EngineReport* report) = 0;
+  // From now on retention, rolls by age, interval flushes and cleaning happen on the executor.
+  virtual void StartBackground() = 0;
+  // Read-only: takes over which logs there are now.
+  virtual absl::Status Refresh() = 0;
   // The partitions that have a log.
   virtual std::vector<TopicPartition> Partitions() = 0;
-  // Copies all logs as of now into `directory`, which exists and is empty.
+  // Copies all logs as of now into `directory`, which must not exist.
   virtual absl::Status Checkpoint(std::string_view directory) = 0;
   // Flushes and closes every log, and gives up the lock. kDeadlineExceeded: some were left as a killed
   // process leaves them.
-  virtual absl::Status Close(absl::Duration deadline) = 0;
+  virtual absl::Status Close(MonotonicNanos deadline) = 0;
 };
 
 }  // namespace millrace::inline v0

@@ -4,6 +4,7 @@
 #define MILLRACE_PARTITION_LOG_SOURCE_H_
 
 #include <memory>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -34,9 +35,10 @@ class LogSource {
   // The log of one partition, created if it is missing. Called once for each Partition object, when the
   // partition is first used; nothing of it exists on disk before.
   virtual absl::StatusOr<std::shared_ptr<LogHandle>> OpenLog(const TopicPartition& partition, TopicId id,
-                                                             const TopicConfig& config) = 0;
-  // Deletes the log, open or not, and its files. OK if there is none.
-  virtual absl::Status DeleteLog(const TopicPartition& partition, TopicId id) = 0;
+                                                             std::shared_ptr<const TopicConfig> config) = 0;
+  // Deletes the logs of those partitions, open or not, and in time their files. Those without one are passed
+  // over.
+  virtual absl::Status DeleteLogs(const std::vector<TopicPartition>& partitions) = 0;
 };
 
 }  // namespace millrace::inline v0

@@ -30,7 +30,7 @@ absl::StatusOr<Log*> Partition::OpenSlow() {
     if (detached_) return Error(ErrorCode::kNotLeaderOrFollower, "the engine is closed");
     config = config_;
   }
-  MILLRACE_ASSIGN_OR_RETURN(handle_, context_->logs->OpenLog(name_, id_, *config));
+  MILLRACE_ASSIGN_OR_RETURN(handle_, context_->logs->OpenLog(name_, id_, std::move(config)));
   if (replicated()) {
     high_watermark_.store(handle_->log().log_start_offset().value(), std::memory_order_relaxed);
     if (absl::Status status = context_->replicator->Attach(shared_from_this()); !status.ok()) {
@@ -210,10 +210,9 @@ void Partition::Detach() {
                                        ": the engine was closed before the append was committed")));
 }
 
-absl::Status Partition::Delete() {
+void Partition::MarkDeleted() {
   deleted_.store(true, std::memory_order_release);
   Detach();
-  return context_->logs->DeleteLog(name_, id_);
 }
 
 }  // namespace millrace::inline v0

@@ -108,9 +108,10 @@ class Partition final : public PartitionHandle, public std::enable_shared_from_t
   bool deleted() const { return deleted_.load(std::memory_order_acquire); }
   // Called by the Topic: a new config for the log, now or when it is opened.
   absl::Status Reconfigure(std::shared_ptr<const TopicConfig> config);
-  // Called by the Topic: detaches from the replicator, fails what waits, wakes readers, deletes the log.
-  absl::Status Delete();
-  // Called by the Topic when the engine closes: as Delete, but the log stays.
+  // Called by the Topic: detaches from the replicator, fails what waits, wakes readers. The log is the
+  // caller's to delete.
+  void MarkDeleted();
+  // Called by the Topic when the engine closes: the same, but nothing is deleted.
   void Detach();
 
  private:

@@ -79,17 +79,14 @@ absl::Status Topic::Delete() {
     version_.fetch_add(1, std::memory_order_release);
     used.swap(partitions_);
   }
-  absl::Status first;
-  const int32_t count = partition_count();
-  for (int32_t i = 0; i < count; ++i) {
-    const auto at = static_cast<size_t>(i);
-    if (at < used.size() && used[at] != nullptr) {
-      first.Update(used[at]->Delete());
-    } else {
-      first.Update(context_->logs->DeleteLog({name_, PartitionId(i)}, id_));
-    }
+  for (const std::shared_ptr<Partition>& partition : used) {
+    if (partition != nullptr) partition->MarkDeleted();
   }
-  return first;
+  std::vector<TopicPartition> names;
+  const int32_t count = partition_count();
+  names.reserve(static_cast<size_t>(count));
+  for (int32_t i = 0; i < count; ++i) names.push_back({name_, PartitionId(i)});
+  return context_->logs->DeleteLogs(names);
 }
 
 void Topic::Forget() {

@@ -18,19 +18,18 @@ class FakeLogDirectory final : public LogDirectory {
  public:
   explicit FakeLogDirectory(FakeLogSource* source) : source_(source) {}
   absl::StatusOr<std::shared_ptr<LogHandle>> OpenLog(const TopicPartition& partition, TopicId id,
-                                                     const TopicConfig& config) override {
-    return source_->OpenLog(partition, id, config);
+                                                     std::shared_ptr<const TopicConfig> config) override {
+    return source_->OpenLog(partition, id, std::move(config));
   }
-  absl::Status DeleteLog(const TopicPartition& partition, TopicId id) override {
-    return source_->DeleteLog(partition, id);
+  absl::Status DeleteLogs(const std::vector<TopicPartition>& partitions) override {
+    return source_->DeleteLogs(partitions);
   }
-  absl::Status DeleteUnknown(const std::function<bool(const TopicPartition&, TopicId)>&) override {
-    return absl::OkStatus();
-  }
-  void RunMaintenance() override {}
+  absl::Status Recover(EngineReport*) override { return absl::OkStatus(); }
+  void StartBackground() override {}
+  absl::Status Refresh() override { return absl::OkStatus(); }
   std::vector<TopicPartition> Partitions() override { return {}; }
   absl::Status Checkpoint(std::string_view) override { return absl::UnimplementedError("fake"); }
-  absl::Status Close(absl::Duration) override { return absl::OkStatus(); }
+  absl::Status Close(MonotonicNanos) override { return absl::OkStatus(); }
 
  private:
   FakeLogSource* const source_;

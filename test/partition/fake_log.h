@@ -36,6 +36,14 @@ class FakeLog final : public Log, public LogHandle {
     MutexLock lock(&mutex_);
     hold_sync_ = true;
   }
+  // Flushes succeed by themselves again.
+  void ReleaseSync() {
+    {
+      MutexLock lock(&mutex_);
+      hold_sync_ = false;
+    }
+    CompleteSync();
+  }
   void CompleteSync(absl::Status status = absl::OkStatus()) {
     std::vector<std::pair<Offset, absl::AnyInvocable<void(absl::Status)>>> waiting;
     {
@@ -233,16 +241,16 @@ class FakeLog final : public Log, public LogHandle {
 class FakeLogSource final : public LogSource {
  public:
   absl::StatusOr<std::shared_ptr<LogHandle>> OpenLog(const TopicPartition& partition, TopicId,
-                                                     const TopicConfig& config) override {
+                                                     std::shared_ptr<const TopicConfig> config) override {
     MutexLock lock(&mutex_);
     if (!fail_.ok()) return std::exchange(fail_, absl::OkStatus());
     std::shared_ptr<FakeLog>& log = logs_[partition];
-    if (log == nullptr) log = std::make_shared<FakeLog>(config);
+    if (log == nullptr) log = std::make_shared<FakeLog>(*config);
     return std::shared_ptr<LogHandle>(log);
   }
-  absl::Status DeleteLog(const TopicPartition& partition, TopicId) override {
+  absl::Status DeleteLogs(const std::vector<TopicPartition>& partitions) override {
     MutexLock lock(&mutex_);
-    logs_.erase(partition);
+    for (const TopicPartition& partition : partitions) logs_.erase(partition);
     return absl::OkStatus();
   }
 
