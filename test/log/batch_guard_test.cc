@@ -63,7 +63,7 @@ bool KnowsAll(GuardReader* reader, const TestSegment& segment, uint32_t upto) {
 
 TEST_CASE("A sealed guard knows every batch of its segment") {
   const auto files = MemoryFiles();
-  for (const size_t batches : {0, 1, 2, 509, 510, 511, 1020, 1600}) {
+  for (const size_t batches : {0u, 1u, 2u, 509u, 510u, 511u, 1020u, 1600u}) {
     CAPTURE(batches);
     const TestSegment segment = MakeSegment(batches);
     const auto file = OpenFile(files.get(), "/d/g" + std::to_string(batches));
@@ -82,7 +82,7 @@ TEST_CASE("A sealed guard knows every batch of its segment") {
 TEST_CASE("A guard grows piece by piece, is resumed and truncated, and stays equal to one built at once") {
   const auto files = MemoryFiles();
   const TestSegment segment = MakeSegment(2300, 5);
-  for (const uint64_t seed : {1, 2, 3, 4, 5, 6}) {
+  for (const uint64_t seed : {1u, 2u, 3u, 4u, 5u, 6u}) {
     CAPTURE(seed);
     std::mt19937_64 random(seed);
     const std::string path = "/d/g" + std::to_string(seed);

@@ -79,7 +79,7 @@ void Change(ManifestFile* manifest, std::mt19937_64& random) {
 }
 
 TEST_CASE("A manifest comes back as it was left, compacted or not") {
-  for (const uint64_t seed : {1, 2, 3, 4}) {
+  for (const uint64_t seed : {1u, 2u, 3u, 4u}) {
     const auto files = MemoryFiles();
     std::mt19937_64 random(seed);
     auto manifest = Open(files.get());

@@ -50,7 +50,7 @@ TEST_CASE("An offset index has Kafka's bytes") {
 
 TEST_CASE("Look-ups in memory and in the file agree with a walk") {
   const auto files = MemoryFiles();
-  for (const uint64_t seed : {1, 2, 3, 4, 5}) {
+  for (const uint64_t seed : {1u, 2u, 3u, 4u, 5u}) {
     std::mt19937_64 random(seed);
     CAPTURE(seed);
     const size_t entries = seed == 1 ? 0 : seed == 2 ? 1 : random() % 3000;
@@ -74,7 +74,7 @@ TEST_CASE("Look-ups in memory and in the file agree with a walk") {
 TEST_CASE("A zero tail, as Kafka allocates it, is passed over") {
   const auto files = MemoryFiles();
   std::mt19937_64 random(7);
-  for (const size_t entries : {0, 1, 2, 511, 512, 513, 2000}) {
+  for (const size_t entries : {0u, 1u, 2u, 511u, 512u, 513u, 2000u}) {
     const OffsetIndex index = RandomIndex(random, Offset(0), entries);
     Bytes bytes = ToBytes(index.bytes());
     bytes.resize(bytes.size() + 8 * 700);

@@ -266,7 +266,7 @@ TEST_CASE("The table stays bounded; open transactions are never dropped") {
 
 TEST_CASE("Retried, doubled and reordered batches are stored once and in order") {
   // A producer that sends up to five ahead, over a wire that repeats and swaps.
-  for (const uint64_t seed : {11, 12, 13}) {
+  for (const uint64_t seed : {11u, 12u, 13u}) {
     std::mt19937_64 random(seed);
     ProducerStateTable table;
     std::vector<int64_t> stored;

@@ -42,7 +42,7 @@ TEST_CASE("A time index has Kafka's bytes and takes rising timestamps alone") {
 
 TEST_CASE("Look-ups by time in memory and in the file agree with a walk") {
   const auto files = MemoryFiles();
-  for (const uint64_t seed : {1, 2, 3, 4}) {
+  for (const uint64_t seed : {1u, 2u, 3u, 4u}) {
     std::mt19937_64 random(seed);
     CAPTURE(seed);
     const size_t entries = seed == 1 ? 0 : seed == 2 ? 1 : 100 + random() % 2000;
