@@ -1,11 +1,13 @@
-# What the library links. Nothing is fetched: every package comes from the system.
+# What the library links. Nothing is fetched: every package comes from the system. The targets are global, so that a project
+# that adds this one with add_subdirectory can follow our link interface.
+set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL TRUE)
 find_package(absl REQUIRED)
 find_package(zstd REQUIRED)
 find_package(Snappy REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
-pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET liblz4)
+pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET GLOBAL liblz4)
 if(MILLRACE_WITH_ISAL AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
+  pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET GLOBAL libisal)
 endif()

@@ -1,1 +1,65 @@
-# The install rules and package files.
+# The install rules and package files: find_package(millrace 0.1 CONFIG) gives millrace::millrace, and millrace.pc does for
+# pkg-config. Both find their prefix from where they lie, so that an installed tree can be moved. Components: runtime (the shared
+# library, the licence) and dev (all else). The testing headers stay behind: millrace::testing is for add_subdirectory alone.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(millrace_cmake_directory "${CMAKE_INSTALL_LIBDIR}/cmake/millrace")
+
+install(TARGETS millrace EXPORT millraceTargets
+  LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT runtime NAMELINK_COMPONENT dev
+  ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT dev
+  INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/millrace" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT dev
+  FILES_MATCHING PATTERN "*.h" PATTERN testing EXCLUDE)
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT runtime)
+
+# CMake's package.
+install(EXPORT millraceTargets NAMESPACE millrace:: DESTINATION "${millrace_cmake_directory}" COMPONENT dev)
+if(BUILD_SHARED_LIBS)
+  set(MILLRACE_IS_STATIC FALSE)
+else()
+  set(MILLRACE_IS_STATIC TRUE)
+endif()
+if(TARGET PkgConfig::ISAL)
+  set(MILLRACE_HAS_ISAL TRUE)
+else()
+  set(MILLRACE_HAS_ISAL FALSE)
+endif()
+configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/millraceConfig.cmake.in"
+  "${PROJECT_BINARY_DIR}/package/millraceConfig.cmake" INSTALL_DESTINATION "${millrace_cmake_directory}"
+  NO_SET_AND_CHECK_MACRO)
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/package/millraceConfigVersion.cmake"
+  COMPATIBILITY SameMinorVersion)
+install(FILES "${PROJECT_BINARY_DIR}/package/millraceConfig.cmake"
+  "${PROJECT_BINARY_DIR}/package/millraceConfigVersion.cmake"
+  DESTINATION "${millrace_cmake_directory}" COMPONENT dev)
+
+# pkg-config's.
+if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+  set(MILLRACE_PC_PREFIX "${CMAKE_INSTALL_PREFIX}")
+  set(MILLRACE_PC_LIBDIR "${CMAKE_INSTALL_LIBDIR}")
+else()
+  file(RELATIVE_PATH up "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
+  string(REGEX REPLACE "/$" "" up "${up}")
+  set(MILLRACE_PC_PREFIX "\${pcfiledir}/${up}")
+  set(MILLRACE_PC_LIBDIR "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
+endif()
+if(IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
+  set(MILLRACE_PC_INCLUDEDIR "${CMAKE_INSTALL_INCLUDEDIR}")
+else()
+  set(MILLRACE_PC_INCLUDEDIR "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
+endif()
+set(MILLRACE_PC_PRIVATE "liblz4 libzstd snappy zlib")
+if(MILLRACE_HAS_ISAL)
+  string(APPEND MILLRACE_PC_PRIVATE " libisal")
+endif()
+foreach(part IN ITEMS cord flat_hash_map flat_hash_set btree inlined_vector strings str_format)
+  string(APPEND MILLRACE_PC_PRIVATE " absl_${part}")
+endforeach()
+set(MILLRACE_PC_CFLAGS "")
+if(MILLRACE_IS_STATIC)
+  set(MILLRACE_PC_CFLAGS " -DMILLRACE_STATIC_DEFINE")
+endif()
+configure_file("${CMAKE_CURRENT_LIST_DIR}/millrace.pc.in" "${PROJECT_BINARY_DIR}/package/millrace.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/package/millrace.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT dev)

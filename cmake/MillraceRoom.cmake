@@ -15,6 +15,9 @@ function(millrace_room name)
   target_link_libraries(${objects} PRIVATE absl::status absl::statusor absl::time absl::any_invocable
     absl::flat_hash_map absl::flat_hash_set absl::btree absl::inlined_vector absl::strings absl::str_format
     Threads::Threads ${ROOM_LINK})
+  if(NOT BUILD_SHARED_LIBS)
+    target_compile_definitions(${objects} PRIVATE MILLRACE_STATIC_DEFINE)
+  endif()
   millrace_warnings(${objects})
   if(NOT ROOM_APART)
     set_property(GLOBAL APPEND PROPERTY MILLRACE_ROOM_OBJECTS ${objects})

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# What takes too long, or needs too much, for every change: run it before a release.
+#
+#   test/full.sh [clang|fuzz|coverage|tidy|bench]...        default: all of them
+#
+# clang: a clang-19 build with -Wthread-safety, all tests. fuzz: each fuzzer for MILLRACE_FUZZ_SECONDS (default 600). coverage:
+# lines of lib/ by gcovr, at least 90 %. tidy: clang-tidy. bench: bench/run.sh, into build/bench.json. Builds in build/.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root"
+jobs=$(nproc)
+launcher=()
+! command -v ccache >/dev/null || launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+
+step() { printf '\n== %s (%s s)\n' "$*" "$SECONDS"; }
+need() { # command, package
+  command -v "$1" >/dev/null || { echo "$1 is missing; install $2" >&2; exit 1; }
+}
+configure() { # PRESET OR NAME, CMake options
+  local name=$1
+  shift
+  mkdir -p build
+  cmake -S . -B "build/$name" -G Ninja -DMILLRACE_BUILD_BENCH=OFF -DMILLRACE_BUILD_EXAMPLES=OFF "${launcher[@]}" "$@" \
+    >"build/$name.configure.log" 2>&1 || { cat "build/$name.configure.log"; return 1; }
+}
+
+with_clang() {
+  need clang++-19 clang-19
+  step "clang: build with -Wthread-safety"
+  configure clang -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER=clang++-19 "-DCMAKE_CXX_FLAGS=-Wthread-safety"
+  cmake --build build/clang -j "$jobs"
+  step "clang: test"
+  ctest --test-dir build/clang -j "$jobs" --output-on-failure -LE 'package|tidy'
+}
+
+fuzzing() {
+  need clang++-19 "clang-19 libclang-rt-19-dev"
+  step "fuzz: build"
+  configure fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER=clang++-19 -DMILLRACE_FUZZ=ON \
+    -DMILLRACE_SANITIZE=fuzzer-no-link,address,undefined
+  local source fuzzers=()
+  for source in test/fuzz/*_fuzz.cc; do fuzzers+=("$(basename "$source" .cc)"); done
+  cmake --build build/fuzz -j "$jobs" --target "${fuzzers[@]}"
+  local fuzzer
+  for fuzzer in "${fuzzers[@]}"; do
+    step "fuzz: $fuzzer"
+    mkdir -p "build/fuzz/corpus/$fuzzer"
+    "build/fuzz/test/fuzz/$fuzzer" -max_total_time="${MILLRACE_FUZZ_SECONDS:-600}" -rss_limit_mb=2048 -timeout=25 -jobs="$jobs" \
+      -workers="$jobs" "build/fuzz/corpus/$fuzzer" >"build/fuzz/$fuzzer.log" 2>&1 || { tail -n 60 "build/fuzz/$fuzzer.log"; exit 1; }
+  done
+}
+
+coverage() {
+  need gcovr gcovr
+  step "coverage: build"
+  configure coverage -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS=--coverage -O1"
+  cmake --build build/coverage -j "$jobs"
+  step "coverage: test"
+  find build/coverage -name '*.gcda' -delete
+  MILLRACE_KILL_ROUNDS=20 ctest --test-dir build/coverage -j "$jobs" --output-on-failure -LE 'package|tidy'
+  gcovr --root . --filter 'lib/' --object-directory build/coverage --fail-under-line 90 --sort-percentage --txt build/coverage.txt \
+    --print-summary --gcov-ignore-errors=no_working_dir_found -j "$jobs" build/coverage
+}
+
+benchmarks() {
+  step "bench"
+  mkdir -p build
+  bench/run.sh "$root/build/bench.json"
+}
+
+test/packages.sh test
+[ $# -gt 0 ] || set -- clang fuzz coverage tidy bench
+for part in "$@"; do
+  case $part in
+    clang) with_clang ;;
+    fuzz) fuzzing ;;
+    coverage) coverage ;;
+    tidy) step "clang-tidy" && test/clang_tidy.sh ;;
+    bench) benchmarks ;;
+    *) echo "unknown part '$part'; see the head of $0" >&2; exit 2 ;;
+  esac
+done
+step "full: fine"
