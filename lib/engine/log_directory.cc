@@ -139,8 +139,8 @@ class ManagedLogs final : public LogDirectory {
 
   absl::Status Recover(EngineReport* report) override {
     const RecoveryReport::Shutdown shutdown = manager_->shutdown();
-    const bool survived = shutdown == RecoveryReport::Shutdown::kClean ||
-                          shutdown == RecoveryReport::Shutdown::kProcessCrash;
+    const bool survived =
+        shutdown == RecoveryReport::Shutdown::kClean || shutdown == RecoveryReport::Shutdown::kProcessCrash;
     if (read_only_ || survived) return absl::OkStatus();
     for (const std::string& name : manager_->Names()) {
       const std::optional<TopicPartition> partition = ParsePartition(name);
