@@ -1,0 +1,96 @@
+#include "log/log_context.h"
+
+#include <unistd.h>
+
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "base/return_if_error.h"
+#include "log/log_files.h"
+
+namespace millrace::inline v0 {
+
+absl::StatusOr<std::unique_ptr<LogContext>> LogContext::Open(Options options, Report* report) {
+  Report ignored;
+  if (report == nullptr) report = &ignored;
+  FileSystem& files = *options.env.files;
+  const std::string directory = options.directory;
+  if (!options.read_only) {
+    const absl::Status made = files.CreateDirectory(directory);
+    if (!made.ok() && !absl::IsAlreadyExists(made)) return made;
+    if (made.ok()) MILLRACE_RETURN_IF_ERROR(files.SyncDirectory(ParentOf(directory)));
+    if (options.backend == FileBackend::kMapped) MILLRACE_RETURN_IF_ERROR(files.CheckMappable(directory));
+  }
+  auto context = std::unique_ptr<LogContext>(new LogContext(std::move(options)));
+  if (!context->read_only()) {
+    const std::string owner = absl::StrFormat("process %d", getpid());
+    MILLRACE_ASSIGN_OR_RETURN(context->lock_, files.Lock(JoinPath(directory, kLockFile), owner));
+  }
+  MILLRACE_RETURN_IF_ERROR(context->OpenFiles(report));
+  return context;
+}
+
+absl::Status LogContext::OpenFiles(Report* report) {
+  FileSystem& files = *env().files;
+  ManifestReport found;
+  MILLRACE_ASSIGN_OR_RETURN(
+      manifest_,
+      ManifestFile::Open(&files, JoinPath(directory(), kManifestFile),
+                         read_only() ? RecordFile::Access::kReadOnly : RecordFile::Access::kCreate, &found));
+  report->notes = found.notes;
+  MILLRACE_ASSIGN_OR_RETURN(const VolumeIdentity identity, files.Volume(directory()));
+  auto control = ControlFile::Open(&files, JoinPath(directory(), kControlFile), read_only(), identity);
+  if (control.ok()) {
+    control_ = *std::move(control);
+  } else if (!read_only() || !absl::IsNotFound(control.status())) {
+    return control.status();
+  }
+  FlushPointsReport flushed;
+  auto points = FlushPoints::Open(&files, JoinPath(directory(), kFlushPointsFile), read_only(), &flushed);
+  if (absl::IsDataLoss(points.status()) && !read_only()) {
+    // Without flush points everything is scanned after a power loss, and nothing of it can be told from a
+    // torn tail.
+    report->notes.push_back(
+        absl::StrFormat("%s made anew: %s", kFlushPointsFile, std::string(points.status().message())));
+    MILLRACE_RETURN_IF_ERROR(files.Remove(JoinPath(directory(), kFlushPointsFile)));
+    points = FlushPoints::Open(&files, JoinPath(directory(), kFlushPointsFile), read_only(), &flushed);
+  }
+  if (points.ok()) {
+    flush_points_ = *std::move(points);
+  } else if (!read_only() || !absl::IsNotFound(points.status())) {
+    return points.status();
+  }
+
+  const bool survived = control_ != nullptr && control_->survived();
+  const bool clean = found.clean && found.trusted;
+  trust_closed_ = found.trusted && (clean || survived);
+  shutdown_ = clean || found.file.created ? RecoveryReport::Shutdown::kClean
+              : survived                  ? RecoveryReport::Shutdown::kProcessCrash
+                                          : RecoveryReport::Shutdown::kPowerLoss;
+  report->shutdown = shutdown_;
+  if (read_only()) return absl::OkStatus();
+  if (!trust_closed_) {
+    // From here on "closed" means closed since this moment.
+    for (const LogEntry& log : manifest_->Logs()) {
+      if (log.closed) manifest_->OpenedLog(log.log_no);
+    }
+    trust_closed_ = true;
+  }
+  manifest_->Opened();
+  return manifest_->Write();
+}
+
+absl::StatusOr<std::unique_ptr<ManifestFile>> LogContext::FreshManifest() const {
+  ManifestReport found;
+  return ManifestFile::Open(env().files, JoinPath(directory(), kManifestFile), RecordFile::Access::kReadOnly,
+                            &found);
+}
+
+absl::Status LogContext::CleanClose() {
+  if (read_only()) return absl::OkStatus();
+  MILLRACE_RETURN_IF_ERROR(flush_points_->Sync());
+  manifest_->CleanClose();
+  return manifest_->Sync();
+}
+
+}  // namespace millrace::inline v0

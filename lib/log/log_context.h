@@ -1,0 +1,80 @@
+// LogContext: what the logs of one directory share: its lock, manifest, control file, flush points and
+// budget.
+
+#ifndef MILLRACE_LOG_LOG_CONTEXT_H_
+#define MILLRACE_LOG_LOG_CONTEXT_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "log/budget.h"
+#include "log/control_file.h"
+#include "log/flush_points.h"
+#include "log/manifest_file.h"
+#include "millrace/env/env.h"
+#include "millrace/log/log.h"
+
+namespace millrace::inline v0 {
+
+// Thread-safe after Open. Outlives its logs.
+class LogContext {
+ public:
+  struct Options {
+    std::string directory = {};
+    // Every member set but, maybe, the executor.
+    Env env = {};
+    FileBackend backend = FileBackend::kMapped;
+    bool read_only = false;
+    Budget::Limits limits = {};
+  };
+  struct Report {
+    RecoveryReport::Shutdown shutdown = RecoveryReport::Shutdown::kClean;
+    std::vector<std::string> notes = {};
+  };
+
+  // Makes the directory and its files where they are missing, takes the lock (not when read-only), and finds
+  // out how the last owner ended. kFailedPrecondition: another process has it; kUnimplemented: a newer
+  // format; kDataLoss: not understood at all.
+  static absl::StatusOr<std::unique_ptr<LogContext>> Open(Options options, Report* report);
+
+  const std::string& directory() const { return options_.directory; }
+  const Env& env() const { return options_.env; }
+  FileBackend backend() const { return options_.backend; }
+  bool read_only() const { return options_.read_only; }
+  ManifestFile& manifest() { return *manifest_; }
+  // Null in a reader whose writer has not made it yet.
+  ControlFile* control() { return control_.get(); }
+  FlushPoints* flush_points() { return flush_points_.get(); }
+  const std::shared_ptr<Budget>& budget() { return budget_; }
+
+  // Whether the manifest's word that a log was closed holds: there was no power loss since it may have been
+  // opened again.
+  bool trust_closed() const { return trust_closed_; }
+  RecoveryReport::Shutdown shutdown() const { return shutdown_; }
+
+  // Readers: the manifest as its writer has it now.
+  absl::StatusOr<std::unique_ptr<ManifestFile>> FreshManifest() const;
+  // The last word of a clean owner: manifest and flush points synced. The lock goes with the destructor.
+  absl::Status CleanClose();
+
+ private:
+  explicit LogContext(Options options)
+      : options_(std::move(options)), budget_(std::make_shared<Budget>(options_.limits)) {}
+  absl::Status OpenFiles(Report* report);
+
+  const Options options_;
+  const std::shared_ptr<Budget> budget_;
+  std::unique_ptr<FileLock> lock_;
+  std::unique_ptr<ManifestFile> manifest_;
+  std::unique_ptr<ControlFile> control_;
+  std::unique_ptr<FlushPoints> flush_points_;
+  bool trust_closed_ = false;
+  RecoveryReport::Shutdown shutdown_ = RecoveryReport::Shutdown::kClean;
+};
+
+}  // namespace millrace::inline v0
+
+#endif  // MILLRACE_LOG_LOG_CONTEXT_H_

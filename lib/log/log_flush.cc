@@ -1,0 +1,244 @@
+// Durability: flushes that many share, flush points, and what a failure means.
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "base/return_if_error.h"
+#include "log/log_files.h"
+#include "log/log_impl.h"
+#include "millrace/status.h"
+
+namespace millrace::inline v0 {
+namespace {
+
+// The flush point's own sync is shared by all flushes of so long.
+constexpr int64_t kFlushPointNanos = 100'000'000;
+
+}  // namespace
+
+absl::Status LogImpl::Flush() {
+  {
+    GateLock lock(&gate_);
+    if (read_only_ || closed_) return CheckWritable();
+  }
+  return FlushTo(Offset(end_.load(std::memory_order_acquire)));
+}
+
+// Whoever comes first flushes for all; the others wait, and flush again only for what came after.
+absl::Status LogImpl::FlushTo(Offset end) {
+  MutexLock lock(&sync_mutex_);
+  while (flushed_offset() < end) {
+    if (!sync_error_.ok()) return sync_error_;
+    if (syncing_) {
+      synced_.Wait(&sync_mutex_);
+      continue;
+    }
+    syncing_ = true;
+    sync_mutex_.Unlock();
+    const absl::Status status = SyncOnce();
+    if (!status.ok()) Poison(status);
+    sync_mutex_.Lock();
+    syncing_ = false;
+    if (!status.ok()) sync_error_ = status;
+    synced_.SignalAll();
+    if (!status.ok()) return status;
+  }
+  return sync_error_;
+}
+
+// Syncs every file with something unflushed in it, oldest first, then the names.
+absl::Status LogImpl::SyncOnce() {
+  MILLRACE_RETURN_IF_ERROR(SealPending());
+  std::shared_ptr<Segment> active;
+  FlushPoint point;
+  {
+    GateLock lock(&gate_);
+    active = active_;
+    point = {.offset = base_ + offsets_, .segment_base = base_, .position = position_};
+    unflushed_since_ = kNever;
+    if (config_.durability == Durability::kInterval) limit_ = 0;
+  }
+  std::vector<std::shared_ptr<Segment>> closed;
+  bool names = false;
+  {
+    MutexLock lock(&segments_mutex_);
+    closed.assign(unsynced_.begin(), unsynced_.end());
+    names = std::exchange(names_unsynced_, false);
+    if (active == nullptr) {
+      const SegmentInfo& last = segments_.back();
+      point = {.offset = last.next_offset, .segment_base = last.base, .position = last.length};
+      if (last.length > 0 && last.open == nullptr && closed.empty() && flushed_offset() < last.next_offset)
+        active = nullptr;
+    }
+  }
+  for (const std::shared_ptr<Segment>& segment : closed) {
+    if (segment->state() != Segment::State::kGone) MILLRACE_RETURN_IF_ERROR(segment->file()->Sync());
+  }
+  if (active == nullptr && point.position > 0 && flushed_offset() < point.offset) {
+    // Not open since the log was: written by a process that died. Its pages are in the cache still.
+    MILLRACE_ASSIGN_OR_RETURN(const auto file,
+                              env_.files->Open(PathOf(point.segment_base, kLogSuffix), OpenMode::kReadWrite));
+    MILLRACE_RETURN_IF_ERROR(file->Sync());
+  }
+  if (active != nullptr) MILLRACE_RETURN_IF_ERROR(active->file()->Sync());
+  if (names) {
+    MILLRACE_RETURN_IF_ERROR(env_.files->SyncDirectory(directory_));
+    if (own_context_ == nullptr) MILLRACE_RETURN_IF_ERROR(env_.files->SyncDirectory(ParentOf(directory_)));
+    MILLRACE_RETURN_IF_ERROR(context_->manifest().Sync());
+  }
+  {
+    MutexLock lock(&segments_mutex_);
+    for (const std::shared_ptr<Segment>& segment : closed) std::erase(unsynced_, segment);
+  }
+  context_->flush_points()->Set(log_no_, point);
+  MutexLock lock(&sync_mutex_);
+  if (point.offset > flushed_offset()) flushed_.store(point.offset.value(), std::memory_order_release);
+  return absl::OkStatus();
+}
+
+// Makes the flush point itself durable: now, or if it was not for a while. (Recovery keeps what is sound
+// behind it in any case; the point tells a torn tail from damage.)
+absl::Status LogImpl::SyncFlushPoint(bool now) {
+  const MonotonicNanos time = env_.clock->Monotonic();
+  {
+    MutexLock lock(&sync_mutex_);
+    if (!now && time - flush_point_synced_ < kFlushPointNanos) return absl::OkStatus();
+    flush_point_synced_ = time;
+  }
+  return context_->flush_points()->Sync();
+}
+
+// After a failed sync the kernel may have thrown away what it could not write, and a second sync may well
+// succeed: nothing that is not known to be on the disk can be promised any more. Reads go on.
+void LogImpl::Poison(const absl::Status& status) {
+  GateLock lock(&gate_);
+  if (!poison_.ok()) return;
+  poison_ = Error(
+      ErrorCode::kKafkaStorageError,
+      absl::StrFormat(
+          "%s takes no appends since a flush failed (%s): call Revive, which reads back what the disk has",
+          name_, std::string(status.message())));
+  limit_ = 0;
+  plain_ = false;
+  env_.logger->Log(Severity::kError, "log", std::string(poison_.message()));
+}
+
+void LogImpl::OnDurable(Offset end, absl::AnyInvocable<void(absl::Status)> done) {
+  absl::Status error;
+  bool post = false;
+  {
+    MutexLock lock(&sync_mutex_);
+    if (flushed_offset() < end && sync_error_.ok()) {
+      durable_.emplace(end, std::move(done));
+      post = !std::exchange(durable_posted_, true);
+    } else if (flushed_offset() < end) {
+      error = sync_error_;
+    }
+  }
+  if (done) return std::move(done)(error);
+  if (post) Background([](LogImpl* log) { log->RunDurable(); });
+}
+
+void LogImpl::RunDurable() {
+  {
+    MutexLock lock(&sync_mutex_);
+    durable_posted_ = false;
+  }
+  Flush().IgnoreError();  // told to those who wait
+  CompleteDurable();
+  SyncFlushPoint(/*now=*/false).IgnoreError();  // tried again, and told, by Close
+}
+
+// Answers those whose offsets are durable, and everybody if that will never be.
+void LogImpl::CompleteDurable() {
+  std::vector<absl::AnyInvocable<void(absl::Status)>> ready;
+  absl::Status status;
+  bool again = false;
+  bool closed;
+  {
+    GateLock lock(&gate_);
+    closed = closed_;
+  }
+  {
+    MutexLock lock(&sync_mutex_);
+    status = sync_error_;
+    const bool all = !status.ok() || closed;
+    if (closed) status.Update(Error(ErrorCode::kKafkaStorageError, absl::StrFormat("%s was closed", name_)));
+    const Offset flushed = flushed_offset();
+    while (!durable_.empty() && (all || durable_.begin()->first <= flushed)) {
+      const bool done = durable_.begin()->first <= flushed;
+      auto callback = std::move(durable_.begin()->second);
+      durable_.erase(durable_.begin());
+      ready.push_back([callback = std::move(callback), answer = done ? absl::OkStatus() : status](
+                          absl::Status) mutable { std::move(callback)(answer); });
+    }
+    again = !durable_.empty() && !std::exchange(durable_posted_, true);
+  }
+  for (auto& callback : ready) std::move(callback)(absl::OkStatus());
+  if (again) Background([](LogImpl* log) { log->RunDurable(); });
+}
+
+absl::Status LogImpl::Revive(RecoveryReport* report) {
+  RecoveryReport ignored;
+  if (report == nullptr) report = &ignored;
+  *report = RecoveryReport();
+  MutexLock maintenance_lock(&maintenance_mutex_);
+  {
+    GateLock lock(&gate_);
+    if (closed_) return CheckWritable();
+    if (poison_.ok()) return absl::OkStatus();
+    MutexLock segments_lock(&segments_mutex_);
+    // The page cache cannot be believed: everything is dropped from memory, and read back.
+    for (SegmentInfo& info : segments_) {
+      if (info.open == nullptr) continue;
+      info.length = info.open->end().position;
+      info.next_offset = info.open->next_offset();
+      if (info.open->mapped()) {
+        info.open->mapping()->map->Advise(0, info.open->mapping()->map->bytes().size(), MapAdvice::kDontNeed);
+      }
+      info.open->set_state(Segment::State::kGone);
+      info.open.reset();
+    }
+    unsealed_.clear();
+    unsynced_.clear();
+    spare_.reset();
+    active_.reset();
+    data_ = nullptr;
+  }
+  std::optional<LogEntry> entry = context_->manifest().FindDirectory(
+      own_context_ != nullptr ? "" : directory_.substr(directory_.rfind('/') + 1));
+  if (!entry.has_value()) return absl::InternalError(absl::StrFormat("%s is not in the manifest", name_));
+  entry->log_start_offset = std::max(entry->log_start_offset, log_start_offset());
+  MILLRACE_ASSIGN_OR_RETURN(RecoveredLog recovered, RecoverByScan(*entry, report));
+  // What was read back must be made durable once more before it is promised: the failed sync may have left it
+  // in the cache alone.
+  for (const SegmentInfo& info : recovered.segments) {
+    if (info.length == 0 || info.next_offset <= recovered.flushed_offset) continue;
+    MILLRACE_ASSIGN_OR_RETURN(const auto file,
+                              env_.files->Open(PathOf(info.base, kLogSuffix), OpenMode::kReadWrite));
+    std::vector<std::byte> content(info.length);
+    MILLRACE_RETURN_IF_ERROR(ReadExactly(file.get(), 0, content));
+    MILLRACE_RETURN_IF_ERROR(file->WriteAt(0, content));
+    MILLRACE_RETURN_IF_ERROR(file->Sync());
+  }
+  report->end_offset = recovered.segments.back().next_offset;
+  report->damaged = recovered.damaged;
+  recovered.flushed_offset = report->end_offset;
+  const SegmentInfo last = recovered.segments.back();
+  Adopt(std::move(recovered));
+  context_->flush_points()->Set(
+      log_no_, {.offset = last.next_offset, .segment_base = last.base, .position = last.length});
+  {
+    GateLock lock(&gate_);
+    producers_.Clear();
+    producers_loaded_ = false;
+    position_ = 0;
+    poison_ = absl::OkStatus();
+  }
+  MutexLock lock(&sync_mutex_);
+  sync_error_ = absl::OkStatus();
+  return absl::OkStatus();
+}
+
+}  // namespace millrace::inline v0

@@ -1,0 +1,346 @@
+// LogImpl: the log of one partition. See millrace/log/log.h for what it does, README.md for how.
+
+#ifndef MILLRACE_LOG_LOG_IMPL_H_
+#define MILLRACE_LOG_LOG_IMPL_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/mutex.h"
+#include "log/append_gate.h"
+#include "log/append_listener.h"
+#include "log/cleaner.h"
+#include "log/leader_epoch_cache.h"
+#include "log/log_context.h"
+#include "log/producer_state_table.h"
+#include "log/segment.h"
+#include "millrace/log/log.h"
+
+namespace millrace::inline v0 {
+
+class LogCursorImpl;
+
+// One segment of the log, open or not.
+struct SegmentInfo {
+  Offset base{0};
+  // Of closed segments; the active one knows better.
+  Offset next_offset{0};
+  Timestamp max_timestamp = kNoTimestamp;
+  uint32_t length = 0;
+  std::shared_ptr<Segment> open = nullptr;
+};
+
+// What opening finds out.
+struct RecoveredLog {
+  std::vector<SegmentInfo> segments = {};
+  Offset log_start_offset{0};
+  // Durable for certain.
+  Offset flushed_offset{0};
+  std::vector<DamagedRange> damaged = {};
+  std::vector<EpochEntry> epochs = {};
+};
+
+// Thread-safe. Lock order: background_->mutex, maintenance_mutex_, seal_mutex_, gate_, segments_mutex_;
+// sync_mutex_ and the others are leaves.
+class LogImpl final : public Log, public CleanableLog {
+ public:
+  struct Open {
+    // Borrowed; outlives the log. Or owned, by a log of its own.
+    LogContext* context = nullptr;
+    std::unique_ptr<LogContext> own_context = nullptr;
+    LogEntry entry = {};
+    std::string directory = {};
+    // For messages.
+    std::string name = {};
+    LogOptions options = {};
+  };
+  // Opens the log that `entry` of the manifest describes. The directory is made with the first append.
+  static absl::StatusOr<std::unique_ptr<LogImpl>> OpenIn(Open open, RecoveryReport* report);
+  ~LogImpl() override;
+
+  // --- Log
+  absl::StatusOr<AppendResult> Append(const Record& record, Timestamp now) override;
+  absl::StatusOr<AppendResult> AppendBatch(std::span<std::byte> batch, AppendOrigin origin,
+                                           bool trusted) override;
+  absl::Status SetLeaderEpoch(LeaderEpoch epoch) override;
+  absl::Status Flush() override;
+  void OnDurable(Offset end, absl::AnyInvocable<void(absl::Status)> done) override;
+  Offset flushed_offset() const override { return Offset(flushed_.load(std::memory_order_acquire)); }
+  absl::StatusOr<std::unique_ptr<LogCursor>> NewCursor(Offset start) override;
+  Offset log_start_offset() const override;
+  Offset log_end_offset() const override;
+  absl::StatusOr<std::optional<TimestampOffset>> OffsetForTimestamp(Timestamp timestamp) override;
+  absl::StatusOr<std::optional<TimestampOffset>> OffsetOfMaxTimestamp() override;
+  std::pair<LeaderEpoch, Offset> EpochEndOffset(LeaderEpoch epoch) const override;
+  std::vector<ProducerStateInfo> Producers() override;
+  LogStats stats() const override;
+  absl::Status TruncateTo(Offset offset) override;
+  absl::Status DeleteRecordsBefore(Offset offset) override;
+  absl::Status Roll() override;
+  absl::Status Reconfigure(TopicConfig config) override;
+  absl::Status RunMaintenance() override;
+  absl::StatusOr<int64_t> Compact(bool force) override;
+  absl::StatusOr<std::vector<DamagedRange>> Verify() override;
+  std::vector<DamagedRange> fenced() const override;
+  absl::Status ClearFenced(DamagedRange range) override;
+  absl::Status Revive(RecoveryReport* report) override;
+  absl::Status Checkpoint(std::string_view directory) override;
+  absl::Status Close() override;
+
+  // --- For the rooms above
+
+  // Has `listener` called once after the next append. False, and nothing is registered, if there is something
+  // to read at `position` already. Borrowed until the call or Disarm.
+  bool Arm(AppendListener* listener, Offset position);
+  // When it returns the listener is not being called and will not be.
+  void Disarm(AppendListener* listener);
+
+  // Lets go of descriptors and mappings; the next use takes them again. False if that cannot be now:
+  // something is not flushed yet, or in use.
+  bool GoCold();
+  // When the log was last appended to or read from by position, for choosing what goes cold.
+  MonotonicNanos last_used() const { return MonotonicNanos(last_used_.load(std::memory_order_relaxed)); }
+  // Bytes of all segments.
+  int64_t size_bytes() const;
+  uint32_t log_no() const { return log_no_; }
+  const std::string& name() const { return name_; }
+
+  // Copies everything as of now into `directory`, which exists and is empty, and says what a manifest must
+  // say of it.
+  absl::StatusOr<LogEntry> CopyTo(std::string_view directory);
+  static void AddToManifest(ManifestFile* manifest, uint32_t log_no, const LogEntry& entry);
+
+  // --- CleanableLog
+  std::string directory() const override { return directory_; }
+  TopicConfig config() const override;
+  std::vector<ManifestSegment> ClosedSegments() const override;
+  Offset CleanableEnd() const override;
+  absl::StatusOr<std::vector<AbortedTransaction>> Aborted(Offset from, Offset until) override;
+  std::vector<ProducerStateInfo> ProducersForCleaning() override { return Producers(); }
+  std::vector<DamagedRange> FencedRanges() const override { return fenced(); }
+  absl::Status SwapSegments(std::span<const Offset> removed,
+                            const std::optional<ManifestSegment>& added) override;
+
+  // Compact() calls it. Set once, before use.
+  using Compactor = std::function<absl::StatusOr<int64_t>(LogImpl*, bool force)>;
+  void set_compactor(Compactor compactor) { compactor_ = std::move(compactor); }
+  // Closes without writing anything; files are the caller's to remove.
+  void Abandon();
+
+ private:
+  friend class LogCursorImpl;
+  explicit LogImpl(Open open);
+
+  // --- Opening (log_open.cc, log_recovery.cc)
+  absl::Status Start(LogEntry entry, RecoveryReport* report);
+  absl::StatusOr<RecoveredLog> Recover(const LogEntry& entry, RecoveryReport* report);
+  absl::StatusOr<RecoveredLog> RecoverByScan(const LogEntry& entry, RecoveryReport* report);
+  absl::Status ScanSegment(SegmentInfo* info, uint32_t from, LeaderEpochCache* epochs, bool* torn,
+                           RecoveryReport* report);
+  void Adopt(RecoveredLog recovered);
+  absl::Status ReopenUnsynced();
+  absl::Status EnsureDirectory();
+  Segment::Options SegmentOptions(bool may_evict) const;
+  std::string PathOf(Offset base, std::string_view suffix) const;
+  absl::Status LoadCleared();
+
+  // --- Appending (log_append.cc). The gate is held.
+  absl::Status CheckWritable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  absl::Status PrepareAppend(size_t bytes, int32_t offsets, Timestamp timestamp)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  absl::Status OpenActive() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  absl::Status MakeRoom(size_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  bool MustRoll(size_t bytes, int32_t offsets, Timestamp timestamp) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  absl::Status RollLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  void SetLimits() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  void PrepareAhead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  void Publish(size_t bytes, int32_t offsets, Timestamp timestamp) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  void AddIndexEntry(uint32_t position, Offset last_offset) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  void NoteUnflushed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  absl::Status CheckRecord(const Record& record, size_t bound, Timestamp timestamp, Timestamp now) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  absl::Status CheckBatch(BatchView batch, std::span<const std::byte> bytes, AppendOrigin origin,
+                          bool trusted) const;
+  absl::Status CheckTimestamp(Timestamp timestamp) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  absl::StatusOr<AppendResult> AppendSlow(const Record& record, Timestamp now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  absl::StatusOr<AppendResult> AppendBatchLocked(std::span<std::byte> batch, AppendOrigin origin)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  absl::Status LoadProducers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  absl::Status WriteSnapshot() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  void TellListeners();
+
+  // --- Sealing (log_seal.cc)
+  // Writes indexes and guard of a segment that is no longer appended to, and cuts its file.
+  absl::Status SealFiles(const std::shared_ptr<Segment>& segment);
+  absl::Status SealPending();
+  void PrepareSpare();
+
+  // --- Durability (log_flush.cc)
+  absl::Status SyncOnce();
+  absl::Status FlushTo(Offset end);
+  void Poison(const absl::Status& status);
+  void RunDurable();
+  void CompleteDurable();
+  absl::Status SyncFlushPoint(bool now);
+  void Background(absl::AnyInvocable<void(LogImpl*)> task);
+
+  // --- Reading (log_read.cc, log_lookup.cc)
+  absl::StatusOr<std::shared_ptr<Segment>> SegmentFor(Offset offset);
+  absl::StatusOr<std::shared_ptr<Segment>> SegmentAfter(Offset base);
+  absl::StatusOr<std::shared_ptr<Segment>> OpenSegment(Offset base);
+  absl::StatusOr<uint32_t> PositionOf(Segment& segment, Offset offset);
+  bool RefreshFromWriter();
+  bool CanPin() const;
+  void Touch();
+
+  // --- Damage (log_damage.cc)
+  // Notes a range as damaged; the status to return for it.
+  absl::Status Fence(DamagedRange range, std::string_view what);
+  std::optional<DamagedRange> FencedAt(Offset offset) const;
+  // Past cleared ranges: where to read instead of `offset`.
+  Offset SkipCleared(Offset offset) const;
+
+  // --- Retention (log_maintenance.cc)
+  absl::StatusOr<std::vector<Offset>> FindOldSegments();
+  absl::Status DeleteOldSegments();
+  absl::Status RemoveSegments(const std::vector<Offset>& bases);
+  void Linger(Offset base);
+  void Forget(SegmentInfo& info) ABSL_EXCLUSIVE_LOCKS_REQUIRED(segments_mutex_);
+  struct Kept {
+    SegmentEnd end;
+    Timestamp max_timestamp = kNoTimestamp;
+  };
+  absl::StatusOr<Kept> KeepBelow(const Segment& source, Offset offset) const;
+  void RemoveSnapshotsFrom(Offset offset);
+  absl::StatusOr<int64_t> CompactOnce(bool force);
+  void RemoveLingering(bool all);
+  void SweepLeftovers();
+  void RaiseLogStart(Offset offset);
+  absl::Status CloseFiles();
+
+  // Lets tasks of the executor find out that the log is gone.
+  struct BackgroundState {
+    Mutex mutex;
+    LogImpl* log ABSL_GUARDED_BY(mutex) = nullptr;
+  };
+
+  const std::unique_ptr<LogContext> own_context_;
+  LogContext* const context_;
+  const std::string directory_;
+  const std::string name_;
+  const uint32_t log_no_;
+  const Env env_;
+  const bool read_only_;
+  const uint64_t pinned_bytes_max_;
+  Compactor compactor_;
+  std::shared_ptr<BackgroundState> background_;
+
+  // --- What an append touches, together. Written under the gate.
+  mutable AppendGate gate_;
+  std::shared_ptr<Segment> active_ ABSL_GUARDED_BY(gate_);
+  std::byte* data_ ABSL_GUARDED_BY(gate_) = nullptr;
+  std::atomic<uint64_t>* slot_word_ ABSL_GUARDED_BY(gate_) = nullptr;
+  ControlSlot* slot_ ABSL_GUARDED_BY(gate_) = nullptr;
+  // Where the next batch goes, and how far appends may go without looking at anything else. 0: look each
+  // time.
+  uint32_t position_ ABSL_GUARDED_BY(gate_) = 0;
+  uint32_t limit_ ABSL_GUARDED_BY(gate_) = 0;
+  uint32_t offsets_ ABSL_GUARDED_BY(gate_) = 0;
+  uint32_t index_due_ ABSL_GUARDED_BY(gate_) = 0;
+  Offset base_ ABSL_GUARDED_BY(gate_){0};
+  Timestamp max_timestamp_ ABSL_GUARDED_BY(gate_) = kNoTimestamp;
+  Offset max_timestamp_offset_ ABSL_GUARDED_BY(gate_){0};
+  LeaderEpoch leader_epoch_ ABSL_GUARDED_BY(gate_) = kNoLeaderEpoch;
+  // Records stamped outside [low, high] need a closer look; so do all after roll_at_.
+  Timestamp roll_at_ ABSL_GUARDED_BY(gate_){INT64_MAX};
+  int32_t message_bytes_max_ ABSL_GUARDED_BY(gate_) = 0;
+  bool plain_ ABSL_GUARDED_BY(gate_) = false;
+
+  // --- The rest of the writer's state
+  TopicConfig config_ ABSL_GUARDED_BY(gate_);
+  bool closed_ ABSL_GUARDED_BY(gate_) = false;
+  absl::Status poison_ ABSL_GUARDED_BY(gate_);
+  Timestamp first_timestamp_ ABSL_GUARDED_BY(gate_) = kNoTimestamp;
+  int64_t roll_jitter_ms_ ABSL_GUARDED_BY(gate_) = 0;
+  bool directory_made_ ABSL_GUARDED_BY(gate_) = false;
+  bool snapshot_due_ ABSL_GUARDED_BY(gate_) = false;
+  int64_t bytes_since_snapshot_ ABSL_GUARDED_BY(gate_) = 0;
+  ProducerStateTable producers_ ABSL_GUARDED_BY(gate_);
+  bool producers_loaded_ ABSL_GUARDED_BY(gate_) = false;
+  LeaderEpochCache epochs_ ABSL_GUARDED_BY(gate_);
+  bool epochs_changed_ ABSL_GUARDED_BY(gate_) = false;
+  MonotonicNanos unflushed_since_ ABSL_GUARDED_BY(gate_) = kNever;
+  bool growing_ ABSL_GUARDED_BY(gate_) = false;
+  bool spare_wanted_ ABSL_GUARDED_BY(gate_) = false;
+
+  // For the sizes of new mappings.
+  std::atomic<int64_t> segment_bytes_{0};
+
+  mutable Mutex segments_mutex_;
+  std::vector<SegmentInfo> segments_ ABSL_GUARDED_BY(segments_mutex_);
+  // Closed by a roll, files not yet written; not yet synced.
+  std::deque<std::shared_ptr<Segment>> unsealed_ ABSL_GUARDED_BY(segments_mutex_);
+  std::deque<std::shared_ptr<Segment>> unsynced_ ABSL_GUARDED_BY(segments_mutex_);
+  std::shared_ptr<Segment> spare_ ABSL_GUARDED_BY(segments_mutex_);
+  std::string spare_path_ ABSL_GUARDED_BY(segments_mutex_);
+  bool names_unsynced_ ABSL_GUARDED_BY(segments_mutex_) = false;
+  struct DeletedPin {
+    std::weak_ptr<SegmentMapping> mapping;
+    int64_t bytes = 0;
+  };
+  mutable std::vector<DeletedPin> deleted_pins_ ABSL_GUARDED_BY(segments_mutex_);
+  std::atomic<bool> has_deleted_pins_{false};
+  struct LingeringFile {
+    Offset base;
+    Timestamp due;
+  };
+  std::vector<LingeringFile> lingering_ ABSL_GUARDED_BY(segments_mutex_);
+  bool swept_ ABSL_GUARDED_BY(segments_mutex_) = false;
+
+  std::atomic<int64_t> log_start_{0};
+  alignas(128) std::atomic<int64_t> end_{0};
+  alignas(128) std::atomic<int64_t> flushed_{0};
+  std::atomic<int64_t> last_used_{0};
+
+  Mutex sync_mutex_;
+  CondVar synced_;
+  bool syncing_ ABSL_GUARDED_BY(sync_mutex_) = false;
+  absl::Status sync_error_ ABSL_GUARDED_BY(sync_mutex_);
+  std::multimap<Offset, absl::AnyInvocable<void(absl::Status)>> durable_ ABSL_GUARDED_BY(sync_mutex_);
+  bool durable_posted_ ABSL_GUARDED_BY(sync_mutex_) = false;
+  MonotonicNanos flush_point_synced_ ABSL_GUARDED_BY(sync_mutex_);
+
+  mutable Mutex damage_mutex_;
+  std::vector<DamagedRange> fenced_ ABSL_GUARDED_BY(damage_mutex_);
+  std::vector<DamagedRange> cleared_ ABSL_GUARDED_BY(damage_mutex_);
+  std::atomic<bool> has_cleared_{false};
+
+  Mutex listeners_mutex_;
+  std::vector<AppendListener*> listeners_ ABSL_GUARDED_BY(listeners_mutex_);
+
+  Mutex maintenance_mutex_;
+  // One thread at a time writes the files of closed segments.
+  Mutex seal_mutex_;
+  std::atomic<int> spares_made_{0};
+};
+
+}  // namespace millrace::inline v0
+
+#endif  // MILLRACE_LOG_LOG_IMPL_H_

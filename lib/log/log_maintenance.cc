@@ -1,0 +1,478 @@
+// What changes a log beside appends: retention, truncation, the cleaner's swap, and the chores of
+// RunMaintenance.
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "base/return_if_error.h"
+#include "log/log_files.h"
+#include "log/log_impl.h"
+#include "log/segment_swap.h"
+#include "log/text_checkpoints.h"
+#include "millrace/status.h"
+
+namespace millrace::inline v0 {
+
+absl::Status LogImpl::RunMaintenance() {
+  if (read_only_) return absl::OkStatus();
+  MutexLock lock(&maintenance_mutex_);
+  bool due = false;
+  {
+    GateLock gate_lock(&gate_);
+    MILLRACE_RETURN_IF_ERROR(CheckWritable());
+    const Timestamp now = env_.clock->Wall();
+    if (active_ != nullptr && position_ > 0 && now >= roll_at_) MILLRACE_RETURN_IF_ERROR(RollLocked());
+    if (config_.durability == Durability::kInterval && unflushed_since_ != kNever) {
+      const int64_t flush_ms = config_.flush_ms != INT64_MAX ? config_.flush_ms : 1000;
+      due = (env_.clock->Monotonic() - unflushed_since_) / 1'000'000 >= flush_ms;
+    }
+  }
+  {
+    MutexLock sync_lock(&sync_mutex_);
+    due = due || (durable_posted_ && env_.executor == nullptr);
+  }
+  MILLRACE_RETURN_IF_ERROR(SealPending());
+  if (due) RunDurable();
+  SweepLeftovers();
+  MILLRACE_RETURN_IF_ERROR(DeleteOldSegments());
+  RemoveLingering(/*all=*/false);
+  MILLRACE_RETURN_IF_ERROR(SyncFlushPoint(/*now=*/false));
+  if (own_context_ != nullptr && context_->manifest().WantsCompaction())
+    return context_->manifest().Compact();
+  return absl::OkStatus();
+}
+
+// Kafka's deleteRetentionMsBreachedSegments and deleteRetentionSizeBreachedSegments, oldest first.
+absl::StatusOr<std::vector<Offset>> LogImpl::FindOldSegments() {
+  const TopicConfig config = this->config();
+  std::vector<Offset> old;
+  const Offset log_start = log_start_offset();
+  const Timestamp now = env_.clock->Wall();
+  bool roll = false;
+  GateLock gate_lock(&gate_);
+  {
+    MutexLock lock(&segments_mutex_);
+    int64_t size = 0;
+    for (const SegmentInfo& info : segments_)
+      size += info.open != nullptr ? info.open->end().position : info.length;
+    int64_t beyond = config.retention_bytes < 0 ? 0 : size - config.retention_bytes;
+    for (size_t i = 0; i < segments_.size(); ++i) {
+      const bool last = i + 1 == segments_.size();
+      const SegmentInfo& info = segments_[i];
+      const int64_t length = info.open != nullptr ? info.open->end().position : info.length;
+      const Timestamp newest = last && active_ != nullptr ? max_timestamp_ : info.max_timestamp;
+      const bool out = !last && info.next_offset <= log_start;
+      const bool late = config.cleanup_policy.remove && config.retention_ms >= 0 && newest != kNoTimestamp &&
+                        now - newest > config.retention_ms;
+      const bool large =
+          config.cleanup_policy.remove && config.retention_bytes >= 0 && beyond >= length && length > 0;
+      if (!out && !late && !(large && !last)) break;
+      if (last) {
+        roll = late && length > 0 && active_ != nullptr;
+        break;
+      }
+      beyond -= length;
+      old.push_back(info.base);
+    }
+  }
+  if (!roll) return old;
+  // The newest records are late as well: they go with a segment of their own.
+  old.push_back(base_);
+  MILLRACE_RETURN_IF_ERROR(RollLocked());
+  return old;
+}
+
+absl::Status LogImpl::DeleteOldSegments() {
+  MILLRACE_ASSIGN_OR_RETURN(const std::vector<Offset> old, FindOldSegments());
+  if (old.empty()) return absl::OkStatus();
+  MILLRACE_RETURN_IF_ERROR(SealPending());
+  return RemoveSegments(old);
+}
+
+absl::Status LogImpl::DeleteRecordsBefore(Offset offset) {
+  MutexLock maintenance_lock(&maintenance_mutex_);
+  {
+    GateLock lock(&gate_);
+    MILLRACE_RETURN_IF_ERROR(CheckWritable());
+  }
+  if (offset > Offset(end_.load(std::memory_order_acquire)) || offset < Offset(0)) {
+    return Error(ErrorCode::kOffsetOutOfRange,
+                 absl::StrFormat("%s: cannot delete before offset %d; the log ends at %d", name_,
+                                 offset.value(), end_.load(std::memory_order_acquire)));
+  }
+  if (offset <= log_start_offset()) return absl::OkStatus();
+  RaiseLogStart(offset);
+  MILLRACE_RETURN_IF_ERROR(context_->manifest().Write());
+  std::vector<Offset> below;
+  {
+    MutexLock lock(&segments_mutex_);
+    for (size_t i = 0; i + 1 < segments_.size(); ++i) {
+      if (segments_[i].next_offset <= offset && segments_[i + 1].base <= offset)
+        below.push_back(segments_[i].base);
+    }
+  }
+  return below.empty() ? absl::OkStatus() : RemoveSegments(below);
+}
+
+void LogImpl::RaiseLogStart(Offset offset) {
+  if (offset <= log_start_offset()) return;
+  context_->manifest().SetLogStartOffset(log_no_, offset);
+  GateLock lock(&gate_);
+  log_start_.store(offset.value(), std::memory_order_release);
+  if (slot_ != nullptr) slot_->SetLogStart(offset);
+  if (epochs_.TruncateFromStart(offset)) epochs_changed_ = true;
+}
+
+// Takes closed segments out of the log. Their files linger under another name, for readers in other
+// processes.
+absl::Status LogImpl::RemoveSegments(const std::vector<Offset>& bases) {
+  Offset start = log_start_offset();
+  {
+    MutexLock lock(&segments_mutex_);
+    for (size_t i = 0; i + 1 < segments_.size(); ++i) {
+      if (std::find(bases.begin(), bases.end(), segments_[i].base) != bases.end())
+        start = std::max(start, segments_[i + 1].base);
+    }
+  }
+  RaiseLogStart(start);
+  context_->manifest().RemoveSegments(log_no_, bases);
+  MILLRACE_RETURN_IF_ERROR(context_->manifest().Write());
+  for (const Offset base : bases) {
+    {
+      MutexLock lock(&segments_mutex_);
+      const auto at = std::find_if(segments_.begin(), segments_.end(),
+                                   [&](const SegmentInfo& info) { return info.base == base; });
+      if (at == segments_.end()) continue;
+      Forget(*at);
+      segments_.erase(at);
+    }
+    MILLRACE_RETURN_IF_ERROR(RenameSegmentFiles(env_.files, directory_, base, "", kDeletedSuffix));
+    Linger(base);
+  }
+  RemoveLingering(/*all=*/false);
+  return absl::OkStatus();
+}
+
+// The segment is no longer part of the log; who holds memory of it is counted from now on.
+void LogImpl::Forget(SegmentInfo& info) {
+  context_->budget()->ReleaseDisk(info.length);
+  if (info.open == nullptr) return;
+  info.open->set_state(Segment::State::kGone);
+  std::erase(unsealed_, info.open);
+  std::erase(unsynced_, info.open);
+  if (info.open->mapped()) {
+    deleted_pins_.push_back({.mapping = info.open->mapping(), .bytes = info.length});
+    has_deleted_pins_.store(true, std::memory_order_relaxed);
+  }
+  info.open.reset();
+}
+
+void LogImpl::Linger(Offset base) {
+  int64_t delay;
+  {
+    GateLock lock(&gate_);
+    delay = config_.file_delete_delay_ms;
+  }
+  const Timestamp now = env_.clock->Wall();
+  MutexLock lock(&segments_mutex_);
+  lingering_.push_back(
+      {.base = base, .due = Timestamp(delay > INT64_MAX - now.value() ? INT64_MAX : now.value() + delay)});
+}
+
+void LogImpl::RemoveLingering(bool all) {
+  const Timestamp now = env_.clock->Wall();
+  std::vector<Offset> due;
+  {
+    MutexLock lock(&segments_mutex_);
+    std::erase_if(lingering_, [&](const LingeringFile& file) {
+      if (!all && file.due > now) return false;
+      due.push_back(file.base);
+      return true;
+    });
+  }
+  for (const Offset base : due)
+    RemoveSegmentFiles(env_.files, directory_, base, kDeletedSuffix)
+        .IgnoreError();  // swept with the next open
+}
+
+// What earlier lives left behind: files that were to be deleted, spares, temporary ones, snapshots older than
+// the last two.
+void LogImpl::SweepLeftovers() {
+  {
+    MutexLock lock(&segments_mutex_);
+    if (std::exchange(swept_, true)) return;
+  }
+  const auto names = env_.files->List(directory_);
+  if (!names.ok()) return;
+  std::vector<std::string> snapshots;
+  std::string spare;
+  {
+    MutexLock lock(&segments_mutex_);
+    spare = spare_path_;
+  }
+  for (const std::string& name : *names) {
+    const std::string path = JoinPath(directory_, name);
+    const auto file = ParseSegmentFileName(name);
+    if (file.has_value() && file->suffix == kSnapshotSuffix) snapshots.push_back(path);
+    const bool left =
+        name.ends_with(kTemporarySuffix) || (file.has_value() && file->suffix.ends_with(kDeletedSuffix));
+    const bool ours = file.has_value() || name.starts_with("spare-");
+    if (left && ours && path != spare) env_.files->Remove(path).IgnoreError();
+  }
+  std::sort(snapshots.begin(), snapshots.end());
+  for (size_t i = 0; i + 2 < snapshots.size(); ++i) env_.files->Remove(snapshots[i]).IgnoreError();
+}
+
+// --- Truncation
+
+// A published end is never taken back in a file that readers may have mapped: what stays of the segment is
+// copied to a new file.
+absl::Status LogImpl::TruncateTo(Offset offset) {
+  MutexLock maintenance_lock(&maintenance_mutex_);
+  MILLRACE_RETURN_IF_ERROR(SealPending());
+  GateLock lock(&gate_);
+  MILLRACE_RETURN_IF_ERROR(CheckWritable());
+  const Offset end(end_.load(std::memory_order_relaxed));
+  if (offset >= end) return absl::OkStatus();
+  if (offset < log_start_offset()) {
+    return Error(ErrorCode::kOffsetOutOfRange,
+                 absl::StrFormat("%s: cannot truncate to offset %d below the log's start %d", name_,
+                                 offset.value(), log_start_offset().value()));
+  }
+  if (active_ == nullptr) MILLRACE_RETURN_IF_ERROR(OpenActive());
+  std::vector<SegmentInfo> all;
+  {
+    MutexLock segments_lock(&segments_mutex_);
+    all = segments_;
+  }
+  size_t keep = all.size() - 1;
+  while (keep > 0 && all[keep].base >= offset) --keep;
+  SegmentInfo& last = all[keep];
+  std::shared_ptr<Segment> source = last.open;
+  if (source == nullptr) {
+    const SegmentEnd whole = {.offsets = static_cast<uint32_t>(last.next_offset - last.base),
+                              .position = last.length};
+    MILLRACE_ASSIGN_OR_RETURN(
+        source, Segment::OpenForReading(SegmentOptions(/*may_evict=*/false), last.base,
+                                        PathOf(last.base, kLogSuffix), whole, Segment::State::kSealed));
+  }
+  MILLRACE_ASSIGN_OR_RETURN(const Kept kept, KeepBelow(*source, offset));
+  const std::string fresh_path = PathOf(last.base, kLogSuffix) + std::string(kTemporarySuffix);
+  env_.files->Remove(fresh_path).IgnoreError();
+  MILLRACE_ASSIGN_OR_RETURN(std::shared_ptr<Segment> fresh,
+                            Segment::Create(SegmentOptions(/*may_evict=*/false), last.base, fresh_path,
+                                            std::max<uint64_t>(kept.end.position, 1)));
+  if (kept.end.position > 0) {
+    MILLRACE_ASSIGN_OR_RETURN(const Segment::Bytes bytes, source->Read(0, kept.end.position));
+    MILLRACE_RETURN_IF_ERROR(fresh->Store(0, bytes.bytes));
+  }
+  fresh->Publish(kept.end);
+  fresh->set_indexes_complete(kept.end.position <= config_.index_interval_bytes);
+  MILLRACE_RETURN_IF_ERROR(fresh->file()->Sync());
+  const Offset new_end = last.base + kept.end.offsets;
+  // Durable before the data goes: recovery must not miss what was truncated on purpose.
+  if (flushed_offset() > new_end) {
+    context_->flush_points()->Set(
+        log_no_, {.offset = new_end, .segment_base = last.base, .position = kept.end.position});
+    MILLRACE_RETURN_IF_ERROR(context_->flush_points()->Sync());
+    flushed_.store(new_end.value(), std::memory_order_release);
+  }
+  std::vector<Offset> gone;
+  for (size_t i = keep + 1; i < all.size(); ++i) gone.push_back(all[i].base);
+  ManifestFile& manifest = context_->manifest();
+  if (!gone.empty()) manifest.RemoveSegments(log_no_, gone);
+  manifest.UnsealSegment(log_no_, last.base);
+  if (epochs_.TruncateFromEnd(new_end)) manifest.SetEpochs(log_no_, epochs_.entries());
+  leader_epoch_ = epochs_.latest();
+  // The slot first: a crash from here on finds the shorter log, in the old file or the new one.
+  slot_->Roll(last.base, kept.end);
+  MILLRACE_RETURN_IF_ERROR(manifest.Write());
+  for (const Offset base : gone)
+    MILLRACE_RETURN_IF_ERROR(RenameSegmentFiles(env_.files, directory_, base, "", kDeletedSuffix));
+  for (const std::string_view suffix :
+       {kOffsetIndexSuffix, kTimeIndexSuffix, kTransactionIndexSuffix, kGuardSuffix}) {
+    env_.files->Remove(PathOf(last.base, suffix)).IgnoreError();  // made anew when it is closed
+  }
+  RemoveSnapshotsFrom(new_end + 1);
+  MILLRACE_RETURN_IF_ERROR(env_.files->Rename(fresh_path, PathOf(last.base, kLogSuffix)));
+  MILLRACE_RETURN_IF_ERROR(env_.files->SyncDirectory(directory_));
+  {
+    MutexLock segments_lock(&segments_mutex_);
+    while (segments_.size() > keep) {
+      Forget(segments_.back());
+      segments_.pop_back();
+    }
+    segments_.push_back({.base = last.base, .next_offset = last.base, .open = fresh});
+    const Timestamp now = env_.clock->Wall();
+    for (const Offset base : gone) lingering_.push_back({.base = base, .due = now});
+  }
+  producers_.Clear();
+  producers_loaded_ = false;
+  active_ = std::move(fresh);
+  slot_word_ = slot_->word();
+  data_ = active_->data();
+  base_ = last.base;
+  position_ = kept.end.position;
+  offsets_ = kept.end.offsets;
+  max_timestamp_ = kept.max_timestamp;
+  max_timestamp_offset_ = new_end - 1;
+  index_due_ = static_cast<uint32_t>(position_ + config_.index_interval_bytes + 1);
+  end_.store(new_end.value(), std::memory_order_release);
+  limit_ = 0;
+  return absl::OkStatus();
+}
+
+// The whole batches of `source` that lie below `offset`: a batch is never cut.
+absl::StatusOr<LogImpl::Kept> LogImpl::KeepBelow(const Segment& source, Offset offset) const {
+  Kept kept;
+  const SegmentEnd end = source.end();
+  std::array<std::byte, kBatchHeaderBytes> buffer;
+  while (kept.end.position < end.position) {
+    MILLRACE_ASSIGN_OR_RETURN(const BatchView batch, source.ReadHeader(kept.end.position, buffer));
+    const bool sensible = batch.magic() == 2 &&
+                          batch.length() >= static_cast<int32_t>(kBatchHeaderBytes - kBatchPrefixBytes) &&
+                          batch.size_bytes() <= end.position - kept.end.position;
+    if (!sensible) {
+      return DataLoss(
+          {.first = source.base() + kept.end.offsets, .next = source.next_offset()},
+          absl::StrFormat("%s: cannot truncate through a damaged batch at position %d of segment %d", name_,
+                          kept.end.position, source.base().value()));
+    }
+    if (batch.next_offset() > offset) break;
+    kept.end.position += static_cast<uint32_t>(batch.size_bytes());
+    kept.end.offsets = static_cast<uint32_t>(batch.next_offset() - source.base());
+    kept.max_timestamp = std::max(kept.max_timestamp, batch.max_timestamp());
+  }
+  return kept;
+}
+
+void LogImpl::RemoveSnapshotsFrom(Offset offset) {
+  const auto names = env_.files->List(directory_);
+  if (!names.ok()) return;
+  for (const std::string& name : *names) {
+    const auto file = ParseSegmentFileName(name);
+    if (file.has_value() && file->suffix == kSnapshotSuffix && file->base >= offset) {
+      env_.files->Remove(JoinPath(directory_, name))
+          .IgnoreError();  // it names an end that is beyond the log's: never read
+    }
+  }
+}
+
+// --- CleanableLog
+
+std::vector<ManifestSegment> LogImpl::ClosedSegments() const {
+  std::vector<ManifestSegment> closed;
+  MutexLock lock(&segments_mutex_);
+  for (size_t i = 0; i + 1 < segments_.size(); ++i) {
+    const SegmentInfo& info = segments_[i];
+    closed.push_back({.base = info.base,
+                      .next_offset = info.next_offset,
+                      .max_timestamp = info.max_timestamp,
+                      .length = info.length,
+                      .sealed = true});
+  }
+  return closed;
+}
+
+Offset LogImpl::CleanableEnd() const {
+  GateLock lock(&gate_);
+  const Offset end(end_.load(std::memory_order_relaxed));
+  return producers_.FirstUnstableOffset().value_or(end);
+}
+
+absl::StatusOr<std::vector<AbortedTransaction>> LogImpl::Aborted(Offset from, Offset until) {
+  std::vector<AbortedTransaction> aborted;
+  std::vector<ManifestSegment> segments = ClosedSegments();
+  for (const ManifestSegment& segment : segments) {
+    if (segment.next_offset <= from) continue;
+    MILLRACE_ASSIGN_OR_RETURN(const std::shared_ptr<Segment> open, OpenSegment(segment.base));
+    MILLRACE_ASSIGN_OR_RETURN(const SegmentIndexes* indexes,
+                              open->LoadIndexes(config().index_interval_bytes));
+    if (indexes->transactions.Collect(from, until, &aborted)) break;
+  }
+  return aborted;
+}
+
+absl::Status LogImpl::SwapSegments(std::span<const Offset> removed,
+                                   const std::optional<ManifestSegment>& added) {
+  const auto missing = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(segments_mutex_) {
+    return std::any_of(
+        removed.begin(), removed.end(), [&](Offset base) ABSL_EXCLUSIVE_LOCKS_REQUIRED(segments_mutex_) {
+          const auto at = std::find_if(segments_.begin(), segments_.end(),
+                                       [&](const SegmentInfo& info) { return info.base == base; });
+          return at == segments_.end() || std::next(at) == segments_.end();
+        });
+  };
+  MutexLock maintenance_lock(&maintenance_mutex_);
+  {
+    GateLock lock(&gate_);
+    MILLRACE_RETURN_IF_ERROR(CheckWritable());
+  }
+  MutexLock lock(&segments_mutex_);
+  if (missing())
+    return absl::AbortedError(absl::StrFormat("%s: segments were deleted while they were compacted", name_));
+  if (added.has_value()) MILLRACE_RETURN_IF_ERROR(PrepareSwap(env_.files, directory_, added->base));
+  std::vector<ManifestSegment> now;
+  if (added.has_value()) now.push_back(*added);
+  context_->manifest().ReplaceSegments(log_no_, removed, now);
+  MILLRACE_RETURN_IF_ERROR(context_->manifest().Sync());
+  if (added.has_value()) {
+    MILLRACE_RETURN_IF_ERROR(FinishSwap(env_.files, directory_, added->base, removed));
+  } else {
+    for (const Offset base : removed)
+      MILLRACE_RETURN_IF_ERROR(RenameSegmentFiles(env_.files, directory_, base, "", kDeletedSuffix));
+  }
+  const Timestamp due = env_.clock->Wall();
+  auto place = segments_.begin();
+  for (const Offset base : removed) {
+    place = std::find_if(segments_.begin(), segments_.end(),
+                         [&](const SegmentInfo& info) { return info.base == base; });
+    Forget(*place);
+    place = segments_.erase(place);
+    lingering_.push_back({.base = base, .due = due});
+  }
+  if (added.has_value()) {
+    segments_.insert(place, {.base = added->base,
+                             .next_offset = added->next_offset,
+                             .max_timestamp = added->max_timestamp,
+                             .length = added->length});
+    context_->budget()->CountDisk(added->length);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> LogImpl::Compact(bool force) {
+  {
+    GateLock lock(&gate_);
+    MILLRACE_RETURN_IF_ERROR(CheckWritable());
+    if (!config_.cleanup_policy.compact) {
+      return Error(ErrorCode::kInvalidConfig,
+                   absl::StrFormat("%s is not compacted: set cleanup.policy=compact", name_));
+    }
+  }
+  MILLRACE_RETURN_IF_ERROR(SealPending());
+  return compactor_ ? compactor_(this, force) : CompactOnce(force);
+}
+
+// For a log of its own: from the place its checkpoint file names.
+absl::StatusOr<int64_t> LogImpl::CompactOnce(bool force) {
+  const std::string path = JoinPath(directory_, "cleaner-offset-checkpoint");
+  Offset from = kNoOffset;
+  if (const auto text = ReadTextFile(env_.files, path); text.ok()) {
+    if (const auto entries = DecodeOffsetCheckpoint(*text); entries.ok() && !entries->empty())
+      from = entries->front().offset;
+  }
+  const Timestamp now = env_.clock->Wall();
+  MILLRACE_ASSIGN_OR_RETURN(const CleaningPlan plan, PlanCleaning(env_.files, *this, from, now));
+  if (!plan.due && !force) return 0;
+  Cleaning cleaning(env_.files, this, plan, {}, now, {env_.random->Next(), env_.random->Next()});
+  MILLRACE_RETURN_IF_ERROR(cleaning.Run());
+  const std::vector<CheckpointEntry> entries = {
+      {.partition = {.topic = "log"}, .offset = cleaning.first_dirty_after()}};
+  MILLRACE_RETURN_IF_ERROR(WriteTextFile(env_.files, path, EncodeOffsetCheckpoint(entries)));
+  return cleaning.freed_bytes();
+}
+
+}  // namespace millrace::inline v0

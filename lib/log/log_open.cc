@@ -1,0 +1,392 @@
+// Opening, closing, going cold.
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "base/return_if_error.h"
+#include "log/log_files.h"
+#include "log/log_impl.h"
+#include "log/text_checkpoints.h"
+#include "millrace/status.h"
+
+namespace millrace::inline v0 {
+
+absl::StatusOr<std::unique_ptr<Log>> Log::Open(std::string_view directory, LogOptions options,
+                                               RecoveryReport* report) {
+  MILLRACE_RETURN_IF_ERROR(options.config.Validate());
+  RecoveryReport ignored;
+  if (report == nullptr) report = &ignored;
+  *report = RecoveryReport();
+  options.env = options.env.WithDefaults();
+  LogContext::Report found;
+  LogImpl::Open open;
+  MILLRACE_ASSIGN_OR_RETURN(open.own_context, LogContext::Open({.directory = std::string(directory),
+                                                                .env = options.env,
+                                                                .backend = options.backend,
+                                                                .read_only = options.read_only},
+                                                               &found));
+  open.context = open.own_context.get();
+  open.directory = std::string(directory);
+  open.name = std::string(directory);
+  open.options = std::move(options);
+  ManifestFile& manifest = open.context->manifest();
+  std::optional<LogEntry> entry = manifest.FindDirectory("");
+  if (!entry.has_value()) {
+    if (open.context->read_only()) {
+      return absl::NotFoundError(absl::StrFormat("%s holds no log yet", directory));
+    }
+    MILLRACE_RETURN_IF_ERROR(manifest.CreateLog("").status());
+    entry = manifest.FindDirectory("");
+  }
+  open.entry = *std::move(entry);
+  report->shutdown = found.shutdown;
+  report->notes = found.notes;
+  return LogImpl::OpenIn(std::move(open), report);
+}
+
+absl::StatusOr<std::unique_ptr<LogImpl>> LogImpl::OpenIn(Open open, RecoveryReport* report) {
+  RecoveryReport ignored;
+  if (report == nullptr) report = &ignored;
+  LogEntry entry = std::move(open.entry);
+  open.entry.log_no = entry.log_no;
+  auto log = std::unique_ptr<LogImpl>(new LogImpl(std::move(open)));
+  MILLRACE_RETURN_IF_ERROR(log->Start(std::move(entry), report));
+  return log;
+}
+
+LogImpl::LogImpl(Open open)
+    : own_context_(std::move(open.own_context)),
+      context_(open.context),
+      directory_(std::move(open.directory)),
+      name_(std::move(open.name)),
+      log_no_(open.entry.log_no),
+      env_(open.options.env),
+      read_only_(open.context->read_only()),
+      pinned_bytes_max_(open.options.pinned_bytes_max),
+      background_(std::make_shared<BackgroundState>()),
+      config_(std::move(open.options.config)),
+      segment_bytes_(config_.segment_bytes) {
+  MutexLock lock(&background_->mutex);
+  background_->log = this;
+}
+
+LogImpl::~LogImpl() {
+  Close().IgnoreError();
+  MutexLock lock(&background_->mutex);
+  background_->log = nullptr;
+}
+
+absl::Status LogImpl::Start(LogEntry entry, RecoveryReport* report) {
+  MILLRACE_RETURN_IF_ERROR(LoadCleared());
+  MILLRACE_ASSIGN_OR_RETURN(RecoveredLog recovered, Recover(entry, report));
+  report->end_offset = recovered.segments.back().next_offset;
+  report->damaged = recovered.damaged;
+  Adopt(std::move(recovered));
+  return read_only_ ? absl::OkStatus() : ReopenUnsynced();
+}
+
+void LogImpl::Adopt(RecoveredLog recovered) {
+  {
+    MutexLock lock(&damage_mutex_);
+    for (const DamagedRange& range : recovered.damaged) {
+      if (std::find(cleared_.begin(), cleared_.end(), range) == cleared_.end()) fenced_.push_back(range);
+    }
+  }
+  GateLock lock(&gate_);
+  auto epochs = LeaderEpochCache::FromEntries(std::move(recovered.epochs));
+  if (epochs.ok()) epochs_ = *std::move(epochs);
+  leader_epoch_ = epochs_.latest();
+  end_.store(recovered.segments.back().next_offset.value(), std::memory_order_relaxed);
+  flushed_.store(recovered.flushed_offset.value(), std::memory_order_relaxed);
+  log_start_.store(recovered.log_start_offset.value(), std::memory_order_relaxed);
+  last_used_.store(env_.clock->Monotonic().value(), std::memory_order_relaxed);
+  int64_t bytes = 0;
+  for (const SegmentInfo& info : recovered.segments) bytes += info.length;
+  context_->budget()->CountDisk(bytes);
+  MutexLock segments_lock(&segments_mutex_);
+  segments_ = std::move(recovered.segments);
+}
+
+// Closed segments that may not be on the disk yet must be held open until they are: an error of writing them
+// back is told only to those who had the file open (RELIABILITY: errseq).
+absl::Status LogImpl::ReopenUnsynced() {
+  std::vector<SegmentInfo> unsynced;
+  {
+    MutexLock lock(&segments_mutex_);
+    for (size_t i = 0; i + 1 < segments_.size(); ++i) {
+      if (segments_[i].next_offset > flushed_offset() && segments_[i].length > 0)
+        unsynced.push_back(segments_[i]);
+    }
+  }
+  for (SegmentInfo& info : unsynced) {
+    const SegmentEnd end = {.offsets = static_cast<uint32_t>(info.next_offset - info.base),
+                            .position = info.length};
+    MILLRACE_ASSIGN_OR_RETURN(std::shared_ptr<Segment> segment,
+                              Segment::OpenActive(SegmentOptions(/*may_evict=*/true), info.base,
+                                                  PathOf(info.base, kLogSuffix), end));
+    segment->set_state(Segment::State::kSealed);
+    segment->set_indexes_complete(false);
+    MutexLock lock(&segments_mutex_);
+    const auto at = std::find_if(segments_.begin(), segments_.end(),
+                                 [&](const SegmentInfo& s) { return s.base == info.base; });
+    if (at != segments_.end()) at->open = segment;
+    unsealed_.push_back(segment);
+    unsynced_.push_back(std::move(segment));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LogImpl::EnsureDirectory() {
+  if (directory_made_) return absl::OkStatus();
+  if (own_context_ == nullptr) {
+    const absl::Status made = env_.files->CreateDirectory(directory_);
+    if (!made.ok() && !absl::IsAlreadyExists(made)) return made;
+  }
+  directory_made_ = true;
+  return absl::OkStatus();
+}
+
+Segment::Options LogImpl::SegmentOptions(bool may_evict) const {
+  return {.files = env_.files,
+          .budget = context_->budget(),
+          .backend = context_->backend(),
+          .directory = directory_,
+          .map_bytes = static_cast<uint64_t>(segment_bytes_.load(std::memory_order_relaxed)),
+          .may_evict = may_evict};
+}
+
+std::string LogImpl::PathOf(Offset base, std::string_view suffix) const {
+  return JoinPath(directory_, SegmentFileName(base, suffix));
+}
+
+TopicConfig LogImpl::config() const {
+  GateLock lock(&gate_);
+  return config_;
+}
+
+Offset LogImpl::log_start_offset() const {
+  return Offset(log_start_.load(std::memory_order_acquire));
+}
+
+Offset LogImpl::log_end_offset() const {
+  if (read_only_) const_cast<LogImpl*>(this)->RefreshFromWriter();
+  return Offset(end_.load(std::memory_order_acquire));
+}
+
+absl::Status LogImpl::Reconfigure(TopicConfig config) {
+  MILLRACE_RETURN_IF_ERROR(config.Validate());
+  GateLock lock(&gate_);
+  if (closed_) return CheckWritable();
+  // The mapping of the active segment was made for the old size: a larger one holds from the next segment on.
+  const bool grew = config.segment_bytes > config_.segment_bytes && active_ != nullptr && position_ > 0;
+  segment_bytes_.store(config.segment_bytes, std::memory_order_relaxed);
+  config_ = std::move(config);
+  limit_ = 0;
+  plain_ = false;
+  return grew ? RollLocked() : absl::OkStatus();
+}
+
+void LogImpl::Background(absl::AnyInvocable<void(LogImpl*)> task) {
+  if (env_.executor == nullptr) return;
+  env_.executor->Post([state = background_, task = std::move(task)]() mutable {
+    MutexLock lock(&state->mutex);
+    if (state->log != nullptr) task(state->log);
+  });
+}
+
+void LogImpl::Touch() {
+  last_used_.store(env_.clock->Monotonic().value(), std::memory_order_relaxed);
+}
+
+int64_t LogImpl::size_bytes() const {
+  int64_t bytes = 0;
+  MutexLock lock(&segments_mutex_);
+  for (const SegmentInfo& info : segments_)
+    bytes += info.open != nullptr ? info.open->end().position : info.length;
+  return bytes;
+}
+
+LogStats LogImpl::stats() const {
+  LogStats stats = {.log_start_offset = log_start_offset(),
+                    .log_end_offset = log_end_offset(),
+                    .flushed_offset = flushed_offset(),
+                    .size_bytes = size_bytes()};
+  MutexLock lock(&segments_mutex_);
+  stats.segments = static_cast<int32_t>(segments_.size());
+  for (const SegmentInfo& info : segments_) {
+    if (info.open == nullptr) continue;
+    ++stats.open_files;
+    if (!info.open->mapped()) continue;
+    ++stats.mappings;
+    stats.pinned_views += info.open->mapping().use_count() - 1;
+  }
+  std::erase_if(deleted_pins_, [](const DeletedPin& pin) { return pin.mapping.expired(); });
+  for (const DeletedPin& pin : deleted_pins_) {
+    stats.pinned_views += pin.mapping.use_count();
+    stats.pinned_deleted_bytes += pin.bytes;
+  }
+  return stats;
+}
+
+bool LogImpl::CanPin() const {
+  MutexLock lock(&segments_mutex_);
+  std::erase_if(deleted_pins_, [](const DeletedPin& pin) { return pin.mapping.expired(); });
+  uint64_t bytes = 0;
+  for (const DeletedPin& pin : deleted_pins_) bytes += static_cast<uint64_t>(pin.bytes);
+  return bytes <= pinned_bytes_max_;
+}
+
+// --- Listeners
+
+bool LogImpl::Arm(AppendListener* listener, Offset position) {
+  {
+    MutexLock lock(&listeners_mutex_);
+    listeners_.push_back(listener);
+  }
+  gate_.Arm();
+  if (Offset(end_.load(std::memory_order_acquire)) <= position) return true;
+  Disarm(listener);
+  return false;
+}
+
+void LogImpl::Disarm(AppendListener* listener) {
+  MutexLock lock(&listeners_mutex_);
+  std::erase(listeners_, listener);
+}
+
+void LogImpl::TellListeners() {
+  // Under the lock, so that Disarm waits for calls under way.
+  MutexLock lock(&listeners_mutex_);
+  for (AppendListener* listener : std::exchange(listeners_, {})) listener->OnAppend();
+}
+
+// --- Closing
+
+// Writes what a log that is not in use need not keep in memory: the files of its active segment are complete
+// after it.
+absl::Status LogImpl::CloseFiles() {
+  std::shared_ptr<Segment> active;
+  {
+    GateLock lock(&gate_);
+    active = active_;
+    if (active == nullptr) return absl::OkStatus();
+    if (producers_loaded_ && !producers_.empty()) MILLRACE_RETURN_IF_ERROR(WriteSnapshot());
+    if (active->indexes_complete() && max_timestamp_ != kNoTimestamp) {
+      active->indexes().times.MaybeAppend(max_timestamp_, max_timestamp_offset_);
+    }
+    if (epochs_changed_ || !epochs_.empty()) {
+      MILLRACE_RETURN_IF_ERROR(WriteTextFile(env_.files, JoinPath(directory_, kLeaderEpochFile),
+                                             epochs_.ToText(), /*sync=*/false));
+      context_->manifest().SetEpochs(log_no_, epochs_.entries());
+      epochs_changed_ = false;
+    }
+  }
+  return SealFiles(active);
+}
+
+bool LogImpl::GoCold() {
+  if (read_only_) return false;
+  {
+    GateLock lock(&gate_);
+    if (active_ == nullptr || closed_ || !poison_.ok()) return false;
+    if (flushed_.load(std::memory_order_acquire) < end_.load(std::memory_order_relaxed)) return false;
+  }
+  if (!SealPending().ok() || !CloseFiles().ok()) return false;
+  GateLock lock(&gate_);
+  // An append may have come in between.
+  if (active_ == nullptr || flushed_.load(std::memory_order_acquire) < end_.load(std::memory_order_relaxed))
+    return false;
+  MutexLock segments_lock(&segments_mutex_);
+  if (!unsynced_.empty() || !unsealed_.empty()) return false;
+  SegmentInfo& last = segments_.back();
+  last.length = position_;
+  last.next_offset = base_ + offsets_;
+  last.max_timestamp = max_timestamp_;
+  context_->manifest().CloseLog(log_no_, position_, last.next_offset);
+  active_->set_state(Segment::State::kGone);  // cursors find the place anew
+  for (SegmentInfo& info : segments_) {
+    if (info.open != nullptr) info.open->set_state(Segment::State::kGone);
+    info.open.reset();
+  }
+  if (spare_ != nullptr) env_.files->Remove(spare_path_).IgnoreError();
+  spare_.reset();
+  active_.reset();
+  data_ = nullptr;
+  limit_ = 0;
+  plain_ = false;
+  return true;
+}
+
+absl::Status LogImpl::Close() {
+  {
+    GateLock lock(&gate_);
+    if (closed_) return absl::OkStatus();
+  }
+  absl::Status status;
+  if (!read_only_) {
+    bool poisoned;
+    {
+      GateLock lock(&gate_);
+      poisoned = !poison_.ok();
+      status = poison_;
+    }
+    // What cannot be trusted is left as it is: the next Open recovers it.
+    if (!poisoned) {
+      status = SealPending();
+      status.Update(CloseFiles());
+      status.Update(Flush());
+      status.Update(SyncFlushPoint(/*now=*/true));
+      RemoveLingering(/*all=*/true);
+    }
+  }
+  const bool clean = status.ok();
+  {
+    GateLock lock(&gate_);
+    closed_ = true;
+    limit_ = 0;
+    plain_ = false;
+    data_ = nullptr;
+    MutexLock segments_lock(&segments_mutex_);
+    if (!read_only_ && clean) {
+      SegmentInfo& last = segments_.back();
+      if (active_ != nullptr) {
+        last.length = position_;
+        last.next_offset = base_ + offsets_;
+        last.max_timestamp = max_timestamp_;
+      }
+      context_->manifest().CloseLog(log_no_, last.length, last.next_offset);
+    }
+    if (spare_ != nullptr) env_.files->Remove(spare_path_).IgnoreError();
+    spare_.reset();
+    for (SegmentInfo& info : segments_) {
+      if (info.open != nullptr) info.open->set_state(Segment::State::kGone);
+      info.open.reset();
+    }
+    unsealed_.clear();
+    unsynced_.clear();
+    active_.reset();
+  }
+  if (own_context_ != nullptr && clean) status.Update(own_context_->CleanClose());
+  CompleteDurable();
+  return status;
+}
+
+void LogImpl::Abandon() {
+  GateLock lock(&gate_);
+  closed_ = true;
+  limit_ = 0;
+  plain_ = false;
+  data_ = nullptr;
+  MutexLock segments_lock(&segments_mutex_);
+  for (SegmentInfo& info : segments_) {
+    if (info.open != nullptr) info.open->set_state(Segment::State::kGone);
+    info.open.reset();
+  }
+  spare_.reset();
+  unsealed_.clear();
+  unsynced_.clear();
+  active_.reset();
+}
+
+}  // namespace millrace::inline v0

@@ -1,0 +1,114 @@
+// What is written when a segment is closed, and the segment that is made ahead.
+
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "base/crc32c.h"
+#include "base/return_if_error.h"
+#include "log/log_files.h"
+#include "log/log_impl.h"
+
+namespace millrace::inline v0 {
+namespace {
+
+// Writes an index file, or removes what is there if there is nothing to write; its checksum for the guard's
+// seal.
+absl::StatusOr<uint32_t> WriteIndex(FileSystem* files, const std::string& path,
+                                    std::span<const std::byte> bytes) {
+  if (bytes.empty()) {
+    const absl::Status removed = files->Remove(path);
+    if (!removed.ok() && !absl::IsNotFound(removed)) return removed;
+    return 0;
+  }
+  MILLRACE_RETURN_IF_ERROR(WriteFileAtomically(files, path, bytes, /*sync=*/false));
+  return Crc32c(bytes);
+}
+
+}  // namespace
+
+// Completes the files of a segment that is not appended to: cut to length, indexes, guard. Nothing of it is
+// synced: all can be made again. May be called again.
+absl::Status LogImpl::SealFiles(const std::shared_ptr<Segment>& segment) {
+  MutexLock lock(&seal_mutex_);
+  const SegmentEnd end = segment->end();
+  int64_t interval;
+  {
+    GateLock gate_lock(&gate_);
+    interval = config_.index_interval_bytes;
+  }
+  MILLRACE_RETURN_IF_ERROR(segment->Trim());
+  if (end.position == 0) return absl::OkStatus();
+  if (!segment->indexes_complete()) {
+    SegmentIndexes rebuilt(segment->base());
+    rebuilt.transactions = segment->indexes().transactions;
+    MILLRACE_RETURN_IF_ERROR(segment->RebuildIndexes(end, interval, &rebuilt));
+    GateLock gate_lock(&gate_);
+    segment->indexes() = std::move(rebuilt);
+    segment->set_indexes_complete(true);
+  }
+  const SegmentIndexes& indexes = segment->indexes();
+  GuardSeal seal = {.log_bytes = end.position,
+                    .next_offset = segment->base() + end.offsets,
+                    .max_timestamp = indexes.times.Last().timestamp};
+  const Offset base = segment->base();
+  MILLRACE_ASSIGN_OR_RETURN(seal.offset_index_crc, WriteIndex(env_.files, PathOf(base, kOffsetIndexSuffix),
+                                                              indexes.offsets.bytes()));
+  MILLRACE_ASSIGN_OR_RETURN(seal.time_index_crc,
+                            WriteIndex(env_.files, PathOf(base, kTimeIndexSuffix), indexes.times.bytes()));
+  MILLRACE_ASSIGN_OR_RETURN(
+      seal.transaction_index_crc,
+      WriteIndex(env_.files, PathOf(base, kTransactionIndexSuffix), indexes.transactions.bytes()));
+  MILLRACE_ASSIGN_OR_RETURN(const auto file, env_.files->Open(PathOf(base, kGuardSuffix), OpenMode::kCreate));
+  MILLRACE_ASSIGN_OR_RETURN(BatchGuard guard, BatchGuard::Resume(file.get(), base, end.position));
+  constexpr uint32_t kChunk = 4 << 20;
+  while (guard.covered_position() < end.position) {
+    const uint32_t from = guard.covered_position();
+    MILLRACE_ASSIGN_OR_RETURN(const Segment::Bytes chunk,
+                              segment->Read(from, std::min(kChunk, end.position - from)));
+    if (guard.Extend(chunk.bytes) != from) continue;
+    // A batch larger than a chunk, or damage: what lies behind that stays uncovered.
+    MILLRACE_ASSIGN_OR_RETURN(const Segment::Bytes rest, segment->Read(from, end.position - from));
+    if (guard.Extend(rest.bytes) == from) break;
+  }
+  return guard.WriteSealed(file.get(), seal);
+}
+
+absl::Status LogImpl::SealPending() {
+  while (true) {
+    std::shared_ptr<Segment> segment;
+    {
+      MutexLock lock(&segments_mutex_);
+      if (unsealed_.empty()) return absl::OkStatus();
+      segment = unsealed_.front();
+    }
+    if (segment->state() != Segment::State::kGone) MILLRACE_RETURN_IF_ERROR(SealFiles(segment));
+    MutexLock lock(&segments_mutex_);
+    if (!unsealed_.empty() && unsealed_.front() == segment) unsealed_.pop_front();
+  }
+}
+
+// Makes the next segment ahead, with its pages in memory, so that a roll is a rename.
+void LogImpl::PrepareSpare() {
+  uint64_t bytes;
+  {
+    GateLock lock(&gate_);
+    if (closed_ || !poison_.ok() || active_ == nullptr) return;
+    bytes = static_cast<uint64_t>(config_.segment_bytes);
+    constexpr uint64_t kFirst = 64 << 20;
+    if (!config_.preallocate) bytes = std::min(bytes, kFirst);
+  }
+  {
+    MutexLock lock(&segments_mutex_);
+    if (spare_ != nullptr) return;
+  }
+  std::string path =
+      JoinPath(directory_, absl::StrFormat("spare-%d%s", spares_made_.fetch_add(1), kTemporarySuffix));
+  env_.files->Remove(path).IgnoreError();  // of an earlier life
+  auto spare = Segment::Create(SegmentOptions(/*may_evict=*/true), Offset(0), path, bytes);
+  if (!spare.ok()) return;  // the roll makes one itself, and tells
+  MutexLock lock(&segments_mutex_);
+  spare_ = *std::move(spare);
+  spare_path_ = std::move(path);
+}
+
+}  // namespace millrace::inline v0
