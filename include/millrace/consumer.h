@@ -85,15 +85,13 @@ class MILLRACE_EXPORT Batch {
   const std::shared_ptr<const void>* pin_;
 };
 
-// Input iterator over the records of one Batch. Single-threaded; movable, not copyable (it may own
-// decompressed bytes).
+// Walks the records of one Batch. Single-threaded; neither copied nor moved (it may own decompressed
+// bytes): made for range-for.
 class Batch::Iterator {
  public:
   using value_type = RecordView;
   using difference_type = std::ptrdiff_t;
   Iterator(BatchView view, Offset from) : reader_(view), from_(from) { ++*this; }
-  Iterator(Iterator&&) = default;
-  Iterator& operator=(Iterator&&) = default;
   const RecordView& operator*() const { return record_; }
   const RecordView* operator->() const { return &record_; }
   Iterator& operator++() {
@@ -129,8 +127,6 @@ class MILLRACE_EXPORT Batches {
     std::shared_ptr<const TopicPartition> source = nullptr;
     LogSlice data = {};
     Offset from{0};
-    // Batches to pass over: control batches always, and those of aborted transactions under read_committed.
-    std::vector<Offset> skipped = {};
   };
 
   class Iterator {
