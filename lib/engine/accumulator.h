@@ -59,7 +59,7 @@ inline size_t RecordBound(const Record& record) {
 class Accumulator : public std::enable_shared_from_this<Accumulator> {
  public:
   Accumulator(std::shared_ptr<ProducerCore> core, std::shared_ptr<Partition> partition)
-      : core_(std::move(core)), partition_(std::move(partition)) {}
+      : core_(std::move(core)), partition_(std::move(partition)), lock_(core_->env()) {}
 
   PartitionId id() const { return partition_->topic_partition().partition; }
   Partition& partition() { return *partition_; }

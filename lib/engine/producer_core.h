@@ -112,10 +112,10 @@ class ProducerCore {
   std::atomic<uint32_t> progress_ = 0;
   std::atomic<uint32_t> waiters_ = 0;
 
-  LightLock builders_lock_;
+  LightLock builders_lock_{env_};
   std::vector<std::unique_ptr<BatchBuilder>> builders_ ABSL_GUARDED_BY(builders_lock_);
 
-  mutable LightLock error_lock_;
+  mutable LightLock error_lock_{env_};
   std::atomic<int64_t> errors_ = 0;
   absl::Status first_error_ ABSL_GUARDED_BY(error_lock_);
 };

@@ -133,10 +133,11 @@ inline ProducerImpl::Route ProducerImpl::Choose(ProducerTopic* topic, const View
 // The way of nearly every record: no clock, no allocation, one lock that nobody else wants.
 inline absl::Status ProducerImpl::SendTo(ProducerTopic* topic, const Record& record, SendCallback* done,
                                          std::optional<PartitionId> partition) {
-  absl::StatusOr<const View*> current = topic->Current();
-  if (!current.ok()) [[unlikely]]
-    return std::move(current).status();
-  const View& view = **current;
+  const View* fresh = topic->Fresh();
+  if (fresh == nullptr) [[unlikely]] {
+    MILLRACE_ASSIGN_OR_RETURN(fresh, topic->Current());
+  }
+  const View& view = *fresh;
   const size_t bound = RecordBound(record);
   const bool unusual =
       bound > options_.max_request_bytes || bound > view.rules.batch_bytes ||
@@ -148,8 +149,7 @@ inline absl::Status ProducerImpl::SendTo(ProducerTopic* topic, const Record& rec
   const Route route = Choose(topic, view, record, partition);
   if (static_cast<uint32_t>(route.partition) < static_cast<uint32_t>(view.partitions) &&
       (done == nullptr || options_.acks != Acks::kNone)) [[likely]] {
-    Accumulator* const accumulator =
-        view.slots[static_cast<size_t>(route.partition)].load(std::memory_order_acquire);
+    Accumulator* const accumulator = view.At(route.partition);
     if (accumulator != nullptr && accumulator->TryAdd(record, bound, done)) [[likely]] {
       return absl::OkStatus();
     }
@@ -198,17 +198,18 @@ inline absl::Status ProducerImpl::SendAtOnce(ProducerTopic* topic, const View& v
     return SendSlow(topic, record, bound, done, PartitionId(route.partition), false);  // says what is wrong
   }
   if (route.sticky) topic->CountSticky(view, route.partition, bound, engine_->env().random);
-  absl::StatusOr<Accumulator*> at = topic->At(view, PartitionId(route.partition));
-  if (!at.ok()) [[unlikely]]
-    return std::move(at).status();
+  Accumulator* at = view.At(route.partition);
+  if (at == nullptr) [[unlikely]] {
+    MILLRACE_ASSIGN_OR_RETURN(at, topic->At(view, PartitionId(route.partition)));
+  }
   const Timestamp now = clock_->CoarseWall();
   const bool plain = view.rules.immediate && view.rules.compression == Compression::kNone &&
                      core_->producer_id() == kNoProducerId;
   if (plain && done == nullptr && !core_->closed()) [[likely]] {
     // Nothing to wait for and nobody to tell: straight into the log.
-    return (*at)->partition().Append(record, now, view.rules.committed).status();
+    return at->partition().Append(record, now, view.rules.committed).status();
   }
-  return AppendAtOnce(*at, view.rules, record, bound, done, now);
+  return AppendAtOnce(at, view.rules, record, bound, done, now);
 }
 
 absl::Status ProducerImpl::AppendAtOnce(Accumulator* at, const SendRules& rules, const Record& record,

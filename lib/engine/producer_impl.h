@@ -40,6 +40,11 @@ class ProducerTopic {
     int32_t partitions = 0;
     SendRules rules = {};
     std::unique_ptr<std::atomic<Accumulator*>[]> slots = nullptr;
+
+    // Null where nothing was sent yet.
+    Accumulator* At(int32_t partition) const {
+      return slots[static_cast<size_t>(partition)].load(std::memory_order_acquire);
+    }
   };
 
   ProducerTopic(ProducerImpl* owner, std::shared_ptr<Topic> topic)
@@ -50,16 +55,16 @@ class ProducerTopic {
 
   // The view that fits the topic's present state. kUnknownTopicOrPartition once the topic was deleted.
   absl::StatusOr<const View*> Current() {
-    const View* view = view_.load(std::memory_order_acquire);
-    if (view != nullptr && view->version == topic_->version()) [[likely]]
-      return view;
+    if (const View* view = Fresh(); view != nullptr) return view;
     return Refresh();
   }
+  // The same where nothing has changed since the last time; else null.
+  const View* Fresh() const {
+    const View* view = view_.load(std::memory_order_acquire);
+    return view != nullptr && view->version == topic_->version() ? view : nullptr;
+  }
   absl::StatusOr<Accumulator*> At(const View& view, PartitionId partition) {
-    const auto slot = static_cast<size_t>(partition.value());
-    if (Accumulator* found = view.slots[slot].load(std::memory_order_acquire); found != nullptr) [[likely]] {
-      return found;
-    }
+    if (Accumulator* found = view.At(partition.value()); found != nullptr) return found;
     return MakeAccumulator(partition);
   }
   // For records without a key: the partition that gathers them now.
@@ -174,7 +179,7 @@ class ProducerImpl final : public Producer, public EngineClient {
   std::atomic<bool> engine_closed_ = false;
   bool registered_ = false;
 
-  mutable LightLock topics_lock_;
+  mutable LightLock topics_lock_{engine_->env()};
   StringMap<std::shared_ptr<ProducerTopic>> topics_ ABSL_GUARDED_BY(topics_lock_);
 
   Mutex list_mutex_;

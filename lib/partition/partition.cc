@@ -83,11 +83,11 @@ void Partition::AdvanceHighWatermark(Offset offset) {
 
 // --- Produce
 
-absl::StatusOr<AppendResult> Partition::AppendReplicated(Log* log, const Record& record, Timestamp now,
-                                                         bool acks_all) {
-  MILLRACE_RETURN_IF_ERROR(context_->replicator->CheckAppend(name_, acks_all));
+absl::StatusOr<AppendResult> Partition::AppendSlow(const Record& record, Timestamp now, bool acks_all) {
+  MILLRACE_ASSIGN_OR_RETURN(Log * log, OpenLog());
+  if (replicated()) MILLRACE_RETURN_IF_ERROR(context_->replicator->CheckAppend(name_, acks_all));
   absl::StatusOr<AppendResult> result = log->Append(record, now);
-  if (result.ok()) context_->replicator->OnAppended(name_, result->last_offset + 1);
+  if (replicated() && result.ok()) context_->replicator->OnAppended(name_, result->last_offset + 1);
   return result;
 }
 

@@ -72,12 +72,10 @@ class Partition final : public PartitionHandle, public std::enable_shared_from_t
   // --- Produce
   // Checks with the replicator, appends, and tells it. The errors are Log's and Replicator::CheckAppend's.
   absl::StatusOr<AppendResult> Append(const Record& record, Timestamp now, bool acks_all) {
-    absl::StatusOr<Log*> log = OpenLog();
-    if (!log.ok()) [[unlikely]]
-      return std::move(log).status();
-    if (replicated()) [[unlikely]]
-      return AppendReplicated(*log, record, now, acks_all);
-    return (*log)->Append(record, now);
+    Log* const log = log_if_open();
+    if (log == nullptr || replicated()) [[unlikely]]
+      return AppendSlow(record, now, acks_all);
+    return log->Append(record, now);
   }
   absl::StatusOr<AppendResult> AppendBatch(std::span<std::byte> batch, AppendOrigin origin, bool trusted,
                                            bool acks_all);
@@ -122,7 +120,7 @@ class Partition final : public PartitionHandle, public std::enable_shared_from_t
   };
 
   absl::StatusOr<Log*> OpenSlow();
-  absl::StatusOr<AppendResult> AppendReplicated(Log* log, const Record& record, Timestamp now, bool acks_all);
+  absl::StatusOr<AppendResult> AppendSlow(const Record& record, Timestamp now, bool acks_all);
   void WaitDurable(Log* log, Offset end, Durability durability, CommitCallback done);
   absl::StatusOr<LogSlice> ReadBelowHighWatermark(LogCursor* cursor, size_t bytes_max);
   absl::Status Gone() const;
