@@ -29,6 +29,11 @@ class Budget {
   // freed. Set before use.
   void set_evict(std::function<bool()> evict) { evict_ = std::move(evict); }
 
+  // Called, with locks of a log held, when a limit comes near, and not again before Swept(): asks for a sweep
+  // somewhere else. Set before use.
+  void set_wake(std::function<void()> wake) { wake_ = std::move(wake); }
+  void Swept() { woken_.store(false, std::memory_order_relaxed); }
+
   // For one more open segment. kResourceExhausted, naming the limit, where eviction does not help. The caller
   // must hold no lock that the eviction may want; where it does, `may_evict` is false.
   absl::Status AcquireSegment(bool mapped, bool may_evict) {
@@ -37,15 +42,16 @@ class Budget {
                         (!mapped || mappings_.load(std::memory_order_relaxed) < limits_.mappings);
       if (fits) break;
       if (may_evict && evict_ && evict_()) continue;
-      // What is open now stays within the limit but for those that must be opened under a lock; the next
-      // sweep closes the difference.
-      if (!may_evict && evict_) break;
+      // Those that must be opened under a lock, and some while a sweep is under way, go beyond the limit; the
+      // sweep that Wake() asks for closes the difference.
+      if (evict_ && (!may_evict || !far())) break;
       return absl::ResourceExhaustedError(absl::StrFormat(
           "the budget of %d descriptors and %d mappings is used up and nothing is idle: raise Budgets",
           limits_.descriptors, limits_.mappings));
     }
     descriptors_.fetch_add(1, std::memory_order_relaxed);
     if (mapped) mappings_.fetch_add(1, std::memory_order_relaxed);
+    if (wake_ && tight() && !woken_.exchange(true, std::memory_order_relaxed)) wake_();
     return absl::OkStatus();
   }
   void ReleaseDescriptor() { descriptors_.fetch_sub(1, std::memory_order_relaxed); }
@@ -71,6 +77,11 @@ class Budget {
   int64_t mappings() const { return mappings_.load(std::memory_order_relaxed); }
   int64_t disk_bytes() const { return disk_bytes_.load(std::memory_order_relaxed); }
   const Limits& limits() const { return limits_; }
+  // A quarter beyond a limit, and then some.
+  bool far() const {
+    return descriptors() > limits_.descriptors + limits_.descriptors / 4 + 16 ||
+           mappings() > limits_.mappings + limits_.mappings / 4 + 16;
+  }
   // Within an eighth of a limit: time for a sweep.
   bool tight() const {
     return descriptors() > limits_.descriptors - limits_.descriptors / 8 ||
@@ -80,6 +91,8 @@ class Budget {
  private:
   const Limits limits_;
   std::function<bool()> evict_;
+  std::function<void()> wake_;
+  std::atomic<bool> woken_{false};
   std::atomic<int64_t> descriptors_{0};
   std::atomic<int64_t> mappings_{0};
   std::atomic<int64_t> disk_bytes_{0};

@@ -113,6 +113,18 @@ class LogImpl final : public Log, public CleanableLog {
   // Lets go of descriptors and mappings; the next use takes them again. False if that cannot be now:
   // something is not flushed yet, or in use.
   bool GoCold();
+  // Whether it holds no descriptor and no mapping.
+  bool IsCold() const;
+  // For a sync of the whole file system that serves many logs: what such a sync, begun afterwards, makes
+  // durable; nullopt if all is.
+  struct SyncMark {
+    FlushPoint point = {};
+    std::vector<std::shared_ptr<Segment>> closed = {};
+    bool names = false;
+  };
+  std::optional<SyncMark> UnflushedMark();
+  // The sync was done, and so was the manifest's.
+  void NoteSynced(const SyncMark& mark);
   // When the log was last appended to or read from by position, for choosing what goes cold.
   MonotonicNanos last_used() const { return MonotonicNanos(last_used_.load(std::memory_order_relaxed)); }
   // Bytes of all segments.
@@ -234,6 +246,7 @@ class LogImpl final : public Log, public CleanableLog {
   void SweepLeftovers();
   void RaiseLogStart(Offset offset);
   absl::Status CloseFiles();
+  bool CloseReadSegments() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
 
   // Lets tasks of the executor find out that the log is gone.
   struct BackgroundState {

@@ -51,7 +51,11 @@ absl::StatusOr<std::unique_ptr<LogImpl>> LogImpl::OpenIn(Open open, RecoveryRepo
   LogEntry entry = std::move(open.entry);
   open.entry.log_no = entry.log_no;
   auto log = std::unique_ptr<LogImpl>(new LogImpl(std::move(open)));
-  MILLRACE_RETURN_IF_ERROR(log->Start(std::move(entry), report));
+  if (const absl::Status started = log->Start(std::move(entry), report); !started.ok()) {
+    // Nothing of it is known: nothing is to be written.
+    log->Abandon();
+    return started;
+  }
   return log;
 }
 
@@ -103,7 +107,8 @@ void LogImpl::Adopt(RecoveredLog recovered) {
   last_used_.store(env_.clock->Monotonic().value(), std::memory_order_relaxed);
   int64_t bytes = 0;
   for (const SegmentInfo& info : recovered.segments) bytes += info.length;
-  context_->budget()->CountDisk(bytes);
+  // A directory with many logs counts them all when it is opened.
+  if (own_context_ != nullptr) context_->budget()->CountDisk(bytes);
   MutexLock segments_lock(&segments_mutex_);
   segments_ = std::move(recovered.segments);
 }
@@ -285,12 +290,24 @@ absl::Status LogImpl::CloseFiles() {
   return SealFiles(active);
 }
 
+// Of a log that was not appended to since it was opened or went cold.
+bool LogImpl::CloseReadSegments() {
+  MutexLock lock(&segments_mutex_);
+  if (!unsynced_.empty() || !unsealed_.empty()) return false;
+  for (SegmentInfo& info : segments_) {
+    if (info.open != nullptr) info.open->set_state(Segment::State::kGone);
+    info.open.reset();
+  }
+  return true;
+}
+
 bool LogImpl::GoCold() {
   if (read_only_) return false;
   {
     GateLock lock(&gate_);
-    if (active_ == nullptr || closed_ || !poison_.ok()) return false;
+    if (closed_ || !poison_.ok()) return false;
     if (flushed_.load(std::memory_order_acquire) < end_.load(std::memory_order_relaxed)) return false;
+    if (active_ == nullptr) return CloseReadSegments();
   }
   if (!SealPending().ok() || !CloseFiles().ok()) return false;
   GateLock lock(&gate_);
@@ -336,7 +353,8 @@ absl::Status LogImpl::Close() {
       status = SealPending();
       status.Update(CloseFiles());
       status.Update(Flush());
-      status.Update(SyncFlushPoint(/*now=*/true));
+      // Logs that share the file leave its sync to whoever closes them all.
+      if (own_context_ != nullptr) status.Update(SyncFlushPoint(/*now=*/true));
       RemoveLingering(/*all=*/true);
     }
   }

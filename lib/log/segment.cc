@@ -85,8 +85,8 @@ absl::StatusOr<std::shared_ptr<Segment>> Segment::OpenActive(const Options& opti
   // What lies behind the end (room, or what a dead process had begun) goes: it must never be taken for
   // something.
   if (size > end.position) {
+    // Not given back to the budget: it was not this process that took it.
     MILLRACE_RETURN_IF_ERROR(segment->file_->Truncate(end.position));
-    options.budget->ReleaseDisk(static_cast<int64_t>(size - end.position));
   }
   segment->allocated_ = end.position;
   segment->trusted_from_ = end.position;
