@@ -302,7 +302,7 @@ absl::Status LogImpl::PrepareAppend(size_t bytes, int32_t offsets, Timestamp tim
   SetLimits();
   if (bytes_since_snapshot_ > kSnapshotBytes) {
     bytes_since_snapshot_ = 0;
-    if (producers_loaded_ && !producers_.empty()) MILLRACE_RETURN_IF_ERROR(WriteSnapshot());
+    if (producers_loaded_ && !producers_.empty()) WriteSnapshot().IgnoreError();  // a cache
   }
   Touch();
   return absl::OkStatus();
@@ -340,8 +340,7 @@ void LogImpl::PrepareAhead() {
       allocated > kFirstExtent) {
     growing_ = true;
     Background([segment = active_, allocated, segment_bytes](LogImpl* log) {
-      segment->Grow(allocated + 1, segment_bytes, /*populate=*/true)
-          .IgnoreError();  // the append that needs it tells
+      segment->GrowAhead(allocated + 1, segment_bytes).IgnoreError();  // the append that needs it tells
       GateLock lock(&log->gate_);
       log->growing_ = false;
       if (log->active_ == segment && log->poison_.ok()) log->SetLimits();
@@ -397,6 +396,8 @@ absl::Status LogImpl::OpenActive() {
   }
   MutexLock lock(&segments_mutex_);
   if (segments_.empty()) segments_.push_back(info);
+  // Those who read the file while the log was cold find their place anew.
+  if (segments_.back().open != nullptr) segments_.back().open->set_state(Segment::State::kGone);
   segments_.back().open = segment;
   names_unsynced_ = true;
   active_ = std::move(segment);
@@ -418,7 +419,12 @@ absl::Status LogImpl::RollLocked() {
   if (fresh != nullptr && env_.files->Rename(spare_path, path).ok()) {
     fresh->Rebase(next);
   } else {
+    if (fresh != nullptr) env_.files->Remove(spare_path).IgnoreError();
     MILLRACE_ASSIGN_OR_RETURN(fresh, Segment::Create(SegmentOptions(/*may_evict=*/false), next, path, first));
+  }
+  if (producers_loaded_) {
+    producers_.RemoveExpired(env_.clock->CoarseWall());
+    if (!producers_.empty()) WriteSnapshot().IgnoreError();  // a cache
   }
   const SegmentEnd end = active_->end();
   ManifestFile& manifest = context_->manifest();
@@ -428,10 +434,12 @@ absl::Status LogImpl::RollLocked() {
                                  .length = end.position,
                                  .sealed = true});
   manifest.AddSegment(log_no_, next);
-  MILLRACE_RETURN_IF_ERROR(manifest.Write());
-  if (producers_loaded_) {
-    producers_.RemoveExpired(env_.clock->CoarseWall());
-    if (!producers_.empty()) MILLRACE_RETURN_IF_ERROR(WriteSnapshot());
+  if (absl::Status written = manifest.Write(); !written.ok()) {
+    manifest.RemoveSegments(log_no_, std::vector<Offset>{next});
+    manifest.UnsealSegment(log_no_, base_);
+    env_.files->Remove(path).IgnoreError();
+    return Error(ErrorCode::kKafkaStorageError,
+                 absl::StrFormat("%s: cannot begin a segment: %s", name_, std::string(written.message())));
   }
   if (active_->indexes_complete() && max_timestamp_ != kNoTimestamp) {
     active_->indexes().times.MaybeAppend(max_timestamp_, max_timestamp_offset_);

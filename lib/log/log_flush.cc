@@ -37,19 +37,23 @@ absl::Status LogImpl::FlushTo(Offset end) {
     syncing_ = true;
     sync_mutex_.Unlock();
     const absl::Status status = SyncOnce();
-    if (!status.ok()) Poison(status);
+    // No space for a side file loses nothing: the next flush tries again. Everything else leaves the disk in
+    // doubt.
+    const bool fatal = !status.ok() && !absl::IsResourceExhausted(status);
+    if (fatal) Poison(status);
     sync_mutex_.Lock();
     syncing_ = false;
-    if (!status.ok()) sync_error_ = status;
+    if (fatal) sync_error_ = status;
     synced_.SignalAll();
     if (!status.ok()) return status;
+    end = std::min(end, Offset(end_.load(std::memory_order_acquire)));  // it may have been truncated
   }
   return sync_error_;
 }
 
 // Syncs every file with something unflushed in it, oldest first, then the names.
 absl::Status LogImpl::SyncOnce() {
-  MILLRACE_RETURN_IF_ERROR(SealPending());
+  SealPending().IgnoreError();  // made later, or when they are needed
   std::shared_ptr<Segment> active;
   FlushPoint point;
   {
@@ -68,8 +72,6 @@ absl::Status LogImpl::SyncOnce() {
     if (active == nullptr) {
       const SegmentInfo& last = segments_.back();
       point = {.offset = last.next_offset, .segment_base = last.base, .position = last.length};
-      if (last.length > 0 && last.open == nullptr && closed.empty() && flushed_offset() < last.next_offset)
-        active = nullptr;
     }
   }
   for (const std::shared_ptr<Segment>& segment : closed) {
@@ -83,9 +85,12 @@ absl::Status LogImpl::SyncOnce() {
   }
   if (active != nullptr) MILLRACE_RETURN_IF_ERROR(active->file()->Sync());
   if (names) {
-    MILLRACE_RETURN_IF_ERROR(env_.files->SyncDirectory(directory_));
-    if (own_context_ == nullptr) MILLRACE_RETURN_IF_ERROR(env_.files->SyncDirectory(ParentOf(directory_)));
-    MILLRACE_RETURN_IF_ERROR(context_->manifest().Sync());
+    const absl::Status status = SyncNames();
+    if (!status.ok()) {
+      MutexLock lock(&segments_mutex_);
+      names_unsynced_ = true;
+      return status;
+    }
   }
   {
     MutexLock lock(&segments_mutex_);
@@ -95,6 +100,12 @@ absl::Status LogImpl::SyncOnce() {
   MutexLock lock(&sync_mutex_);
   if (point.offset > flushed_offset()) flushed_.store(point.offset.value(), std::memory_order_release);
   return absl::OkStatus();
+}
+
+absl::Status LogImpl::SyncNames() {
+  MILLRACE_RETURN_IF_ERROR(env_.files->SyncDirectory(directory_));
+  if (own_context_ == nullptr) MILLRACE_RETURN_IF_ERROR(env_.files->SyncDirectory(ParentOf(directory_)));
+  return context_->manifest().Sync();
 }
 
 // Makes the flush point itself durable: now, or if it was not for a while. (Recovery keeps what is sound

@@ -199,13 +199,13 @@ class LogImpl final : public Log, public CleanableLog {
   void TellListeners();
 
   // --- Sealing (log_seal.cc)
-  // Writes indexes and guard of a segment that is no longer appended to, and cuts its file.
-  absl::Status SealFiles(const std::shared_ptr<Segment>& segment);
+  absl::Status SealFiles(const std::shared_ptr<Segment>& segment, int64_t index_interval_bytes);
   absl::Status SealPending();
   void PrepareSpare();
 
   // --- Durability (log_flush.cc)
   absl::Status SyncOnce();
+  absl::Status SyncNames();
   absl::Status FlushTo(Offset end);
   void Poison(const absl::Status& status);
   void RunDurable();
@@ -245,8 +245,9 @@ class LogImpl final : public Log, public CleanableLog {
   void RemoveLingering(bool all);
   void SweepLeftovers();
   void RaiseLogStart(Offset offset);
-  absl::Status CloseFiles();
   bool CloseReadSegments() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  void Release() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_, segments_mutex_);
+  absl::Status CloseFiles() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
 
   // Lets tasks of the executor find out that the log is gone.
   struct BackgroundState {

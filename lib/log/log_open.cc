@@ -268,26 +268,24 @@ void LogImpl::TellListeners() {
 
 // --- Closing
 
-// Writes what a log that is not in use need not keep in memory: the files of its active segment are complete
-// after it.
+// Completes the files of the active segment and cuts the log to its length, so that it may be let go of.
+// Appends wait.
 absl::Status LogImpl::CloseFiles() {
-  std::shared_ptr<Segment> active;
-  {
-    GateLock lock(&gate_);
-    active = active_;
-    if (active == nullptr) return absl::OkStatus();
-    if (producers_loaded_ && !producers_.empty()) MILLRACE_RETURN_IF_ERROR(WriteSnapshot());
-    if (active->indexes_complete() && max_timestamp_ != kNoTimestamp) {
-      active->indexes().times.MaybeAppend(max_timestamp_, max_timestamp_offset_);
-    }
-    if (epochs_changed_ || !epochs_.empty()) {
-      MILLRACE_RETURN_IF_ERROR(WriteTextFile(env_.files, JoinPath(directory_, kLeaderEpochFile),
-                                             epochs_.ToText(), /*sync=*/false));
-      context_->manifest().SetEpochs(log_no_, epochs_.entries());
-      epochs_changed_ = false;
-    }
+  if (active_ == nullptr) return absl::OkStatus();
+  limit_ = 0;
+  plain_ = false;
+  MILLRACE_RETURN_IF_ERROR(active_->Trim());
+  if (producers_loaded_ && !producers_.empty()) MILLRACE_RETURN_IF_ERROR(WriteSnapshot());
+  if (active_->indexes_complete() && max_timestamp_ != kNoTimestamp) {
+    active_->indexes().times.MaybeAppend(max_timestamp_, max_timestamp_offset_);
   }
-  return SealFiles(active);
+  if (!epochs_.empty()) {
+    MILLRACE_RETURN_IF_ERROR(
+        WriteTextFile(env_.files, JoinPath(directory_, kLeaderEpochFile), epochs_.ToText(), /*sync=*/false));
+    context_->manifest().SetEpochs(log_no_, epochs_.entries());
+    epochs_changed_ = false;
+  }
+  return SealFiles(active_, config_.index_interval_bytes);
 }
 
 // Of a log that was not appended to since it was opened or went cold.
@@ -302,88 +300,64 @@ bool LogImpl::CloseReadSegments() {
 }
 
 bool LogImpl::GoCold() {
-  if (read_only_) return false;
-  {
-    GateLock lock(&gate_);
-    if (closed_ || !poison_.ok()) return false;
-    if (flushed_.load(std::memory_order_acquire) < end_.load(std::memory_order_relaxed)) return false;
-    if (active_ == nullptr) return CloseReadSegments();
-  }
-  if (!SealPending().ok() || !CloseFiles().ok()) return false;
+  if (read_only_ || !SealPending().ok()) return false;
   GateLock lock(&gate_);
-  // An append may have come in between.
-  if (active_ == nullptr || flushed_.load(std::memory_order_acquire) < end_.load(std::memory_order_relaxed))
-    return false;
+  if (closed_ || !poison_.ok()) return false;
+  if (flushed_.load(std::memory_order_acquire) < end_.load(std::memory_order_relaxed)) return false;
+  if (active_ == nullptr) return CloseReadSegments();
+  if (!CloseFiles().ok()) return false;
   MutexLock segments_lock(&segments_mutex_);
   if (!unsynced_.empty() || !unsealed_.empty()) return false;
-  SegmentInfo& last = segments_.back();
-  last.length = position_;
-  last.next_offset = base_ + offsets_;
-  last.max_timestamp = max_timestamp_;
-  context_->manifest().CloseLog(log_no_, position_, last.next_offset);
-  active_->set_state(Segment::State::kGone);  // cursors find the place anew
-  for (SegmentInfo& info : segments_) {
-    if (info.open != nullptr) info.open->set_state(Segment::State::kGone);
-    info.open.reset();
+  Release();
+  context_->manifest().CloseLog(log_no_, segments_.back().length, segments_.back().next_offset);
+  return true;
+}
+
+// Lets go of every file; what is known of them stays.
+void LogImpl::Release() {
+  if (active_ != nullptr) {
+    SegmentInfo& last = segments_.back();
+    last.length = position_;
+    last.next_offset = base_ + offsets_;
+    last.max_timestamp = max_timestamp_;
   }
   if (spare_ != nullptr) env_.files->Remove(spare_path_).IgnoreError();
   spare_.reset();
+  for (SegmentInfo& info : segments_) {
+    if (info.open != nullptr) info.open->set_state(Segment::State::kGone);  // cursors find their place anew
+    info.open.reset();
+  }
   active_.reset();
   data_ = nullptr;
   limit_ = 0;
   plain_ = false;
-  return true;
 }
 
 absl::Status LogImpl::Close() {
+  absl::Status status = read_only_ ? absl::OkStatus() : SealPending();
   {
     GateLock lock(&gate_);
-    if (closed_) return absl::OkStatus();
-  }
-  absl::Status status;
-  if (!read_only_) {
-    bool poisoned;
-    {
-      GateLock lock(&gate_);
-      poisoned = !poison_.ok();
-      status = poison_;
-    }
+    if (std::exchange(closed_, true)) return absl::OkStatus();
     // What cannot be trusted is left as it is: the next Open recovers it.
-    if (!poisoned) {
-      status = SealPending();
-      status.Update(CloseFiles());
-      status.Update(Flush());
-      // Logs that share the file leave its sync to whoever closes them all.
-      if (own_context_ != nullptr) status.Update(SyncFlushPoint(/*now=*/true));
-      RemoveLingering(/*all=*/true);
-    }
-  }
-  const bool clean = status.ok();
-  {
-    GateLock lock(&gate_);
-    closed_ = true;
+    status.Update(poison_);
+    if (!read_only_ && status.ok()) status = CloseFiles();
     limit_ = 0;
     plain_ = false;
-    data_ = nullptr;
+  }
+  if (!read_only_ && status.ok()) {
+    status = FlushTo(Offset(end_.load(std::memory_order_acquire)));
+    // Logs that share the file leave its sync to whoever closes them all.
+    if (own_context_ != nullptr) status.Update(SyncFlushPoint(/*now=*/true));
+    RemoveLingering(/*all=*/true);
+  }
+  const bool clean = status.ok() && !read_only_;
+  {
+    GateLock lock(&gate_);
     MutexLock segments_lock(&segments_mutex_);
-    if (!read_only_ && clean) {
-      SegmentInfo& last = segments_.back();
-      if (active_ != nullptr) {
-        last.length = position_;
-        last.next_offset = base_ + offsets_;
-        last.max_timestamp = max_timestamp_;
-      }
-      context_->manifest().CloseLog(log_no_, last.length, last.next_offset);
-    }
-    if (spare_ != nullptr) env_.files->Remove(spare_path_).IgnoreError();
-    spare_.reset();
-    for (SegmentInfo& info : segments_) {
-      if (info.open != nullptr) info.open->set_state(Segment::State::kGone);
-      info.open.reset();
-    }
+    Release();
     unsealed_.clear();
     unsynced_.clear();
-    active_.reset();
+    if (clean) context_->manifest().CloseLog(log_no_, segments_.back().length, segments_.back().next_offset);
   }
   if (own_context_ != nullptr && clean) status.Update(own_context_->CleanClose());
   CompleteDurable();
@@ -391,20 +365,15 @@ absl::Status LogImpl::Close() {
 }
 
 void LogImpl::Abandon() {
-  GateLock lock(&gate_);
-  closed_ = true;
-  limit_ = 0;
-  plain_ = false;
-  data_ = nullptr;
-  MutexLock segments_lock(&segments_mutex_);
-  for (SegmentInfo& info : segments_) {
-    if (info.open != nullptr) info.open->set_state(Segment::State::kGone);
-    info.open.reset();
+  {
+    GateLock lock(&gate_);
+    closed_ = true;
+    MutexLock segments_lock(&segments_mutex_);
+    Release();
+    unsealed_.clear();
+    unsynced_.clear();
   }
-  spare_.reset();
-  unsealed_.clear();
-  unsynced_.clear();
-  active_.reset();
+  CompleteDurable();
 }
 
 }  // namespace millrace::inline v0

@@ -26,23 +26,15 @@ absl::StatusOr<uint32_t> WriteIndex(FileSystem* files, const std::string& path,
 
 }  // namespace
 
-// Completes the files of a segment that is not appended to: cut to length, indexes, guard. Nothing of it is
-// synced: all can be made again. May be called again.
-absl::Status LogImpl::SealFiles(const std::shared_ptr<Segment>& segment) {
-  MutexLock lock(&seal_mutex_);
+// Completes the files of a segment: indexes, guard. Nobody appends to it meanwhile. Nothing is synced: all
+// can be made again. May be called again.
+absl::Status LogImpl::SealFiles(const std::shared_ptr<Segment>& segment, int64_t index_interval_bytes) {
   const SegmentEnd end = segment->end();
-  int64_t interval;
-  {
-    GateLock gate_lock(&gate_);
-    interval = config_.index_interval_bytes;
-  }
-  MILLRACE_RETURN_IF_ERROR(segment->Trim());
   if (end.position == 0) return absl::OkStatus();
   if (!segment->indexes_complete()) {
     SegmentIndexes rebuilt(segment->base());
     rebuilt.transactions = segment->indexes().transactions;
-    MILLRACE_RETURN_IF_ERROR(segment->RebuildIndexes(end, interval, &rebuilt));
-    GateLock gate_lock(&gate_);
+    MILLRACE_RETURN_IF_ERROR(segment->RebuildIndexes(end, index_interval_bytes, &rebuilt));
     segment->indexes() = std::move(rebuilt);
     segment->set_indexes_complete(true);
   }
@@ -74,6 +66,12 @@ absl::Status LogImpl::SealFiles(const std::shared_ptr<Segment>& segment) {
 }
 
 absl::Status LogImpl::SealPending() {
+  MutexLock seal_lock(&seal_mutex_);
+  int64_t interval;
+  {
+    GateLock lock(&gate_);
+    interval = config_.index_interval_bytes;
+  }
   while (true) {
     std::shared_ptr<Segment> segment;
     {
@@ -81,9 +79,12 @@ absl::Status LogImpl::SealPending() {
       if (unsealed_.empty()) return absl::OkStatus();
       segment = unsealed_.front();
     }
-    if (segment->state() != Segment::State::kGone) MILLRACE_RETURN_IF_ERROR(SealFiles(segment));
+    if (segment->state() != Segment::State::kGone) {
+      MILLRACE_RETURN_IF_ERROR(segment->Trim());
+      MILLRACE_RETURN_IF_ERROR(SealFiles(segment, interval));
+    }
     MutexLock lock(&segments_mutex_);
-    if (!unsealed_.empty() && unsealed_.front() == segment) unsealed_.pop_front();
+    std::erase(unsealed_, segment);
   }
 }
 

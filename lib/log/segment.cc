@@ -117,6 +117,16 @@ absl::StatusOr<std::shared_ptr<Segment>> Segment::OpenForReading(const Options& 
 
 absl::Status Segment::Grow(uint64_t bytes, uint64_t bytes_max, bool populate) {
   MutexLock lock(&grow_mutex_);
+  trimmed_ = false;
+  return GrowLocked(bytes, bytes_max, populate);
+}
+
+absl::Status Segment::GrowAhead(uint64_t bytes, uint64_t bytes_max) {
+  MutexLock lock(&grow_mutex_);
+  return trimmed_ ? absl::OkStatus() : GrowLocked(bytes, bytes_max, /*populate=*/true);
+}
+
+absl::Status Segment::GrowLocked(uint64_t bytes, uint64_t bytes_max, bool populate) {
   const uint64_t have = allocated();
   if (bytes <= have) return absl::OkStatus();
   uint64_t wanted = std::min({std::max(have * 2, kFirstExtent), have + kLargestExtent, bytes_max});
@@ -147,6 +157,7 @@ absl::Status Segment::Store(uint32_t position, std::span<const std::byte> batch)
 
 absl::Status Segment::Trim() {
   MutexLock lock(&grow_mutex_);
+  trimmed_ = true;
   const uint64_t length = end().position;
   if (allocated() <= length) return absl::OkStatus();
   MILLRACE_RETURN_IF_ERROR(file_->Truncate(length));

@@ -105,6 +105,8 @@ class Segment {
   // thread than the writer's, ahead of need; `populate`: takes the page faults here. kKafkaStorageError: no
   // space; nothing is changed.
   absl::Status Grow(uint64_t bytes, uint64_t bytes_max, bool populate);
+  // The same ahead of need, from another thread than the writer's; nothing once the file was trimmed.
+  absl::Status GrowAhead(uint64_t bytes, uint64_t bytes_max);
   // Stores a finished batch at `position` (which must be usable).
   absl::Status Store(uint32_t position, std::span<const std::byte> batch);
   // Cuts the file to its length. Only where nobody appends any more.
@@ -155,7 +157,11 @@ class Segment {
   std::unique_ptr<SegmentIndexes> indexes_;
   bool indexes_complete_ = true;
 
+  absl::Status GrowLocked(uint64_t bytes, uint64_t bytes_max, bool populate)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(grow_mutex_);
+
   Mutex grow_mutex_;
+  bool trimmed_ ABSL_GUARDED_BY(grow_mutex_) = false;
   std::atomic<uint64_t> allocated_{0};
 
   Mutex index_mutex_;
