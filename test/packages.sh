@@ -1,15 +1,22 @@
 #!/usr/bin/env bash
 # Installs what building and testing needs from Debian's packages, where it is missing. As root, or it says what to install.
 #
-#   test/packages.sh [build|test]        build: compiler, CMake and libraries; test (default): what the tests use as well
+#   test/packages.sh [build|test|full]    build: compiler, CMake and libraries; test (default): what the tests use as well;
+#                                         full: what test/full.sh uses, too
 set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config ca-certificates libabsl-dev liblz4-dev libzstd-dev libsnappy-dev zlib1g-dev)
 case $(dpkg --print-architecture) in amd64) build+=(libisal-dev) ;; esac
 test=(catch2 python3 python3-kafka strace xfsprogs e2fsprogs clang-format-19)
+full=(clang-19 clang-tidy-19 libclang-rt-19-dev gcovr libbenchmark-dev librocksdb-dev libconcurrentqueue-dev)
 
 wanted=("${build[@]}")
-[ "${1:-test}" = build ] || wanted+=("${test[@]}")
+case ${1:-test} in
+  build) ;;
+  test) wanted+=("${test[@]}") ;;
+  full) wanted+=("${test[@]}" "${full[@]}") ;;
+  *) echo "usage: test/packages.sh [build|test|full]" >&2 && exit 2 ;;
+esac
 missing=()
 for package in "${wanted[@]}"; do
   dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")

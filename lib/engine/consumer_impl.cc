@@ -95,19 +95,19 @@ absl::Status ConsumerImpl::StartMember() {
   }
   if (member_ != nullptr) return absl::OkStatus();
   MILLRACE_ASSIGN_OR_RETURN(groups_, engine_->Groups());
-  member_ = std::make_unique<GroupMember>(
-      GroupMember::Options{.group = options_.group,
-                           .group_instance_id = options_.group_instance_id,
-                           .client_id = options_.client_id,
-                           .assignors = options_.assignors,
-                           .session_timeout_ms = absl::ToInt64Milliseconds(options_.session_timeout),
-                           .heartbeat_interval_ms = absl::ToInt64Milliseconds(options_.heartbeat_interval),
-                           .max_poll_interval_ms = absl::ToInt64Milliseconds(options_.max_poll_interval),
-                           .service = groups_,
-                           .executor = env_.executor,
-                           .clock = env_.clock,
-                           .delegate = this,
-                           .mailbox = mailbox_});
+  member_ = std::make_unique<ConsumerMembership>(ConsumerMembership::Options{
+      .group = options_.group,
+      .group_instance_id = options_.group_instance_id,
+      .client_id = options_.client_id,
+      .assignors = options_.assignors,
+      .session_timeout_ms = absl::ToInt64Milliseconds(options_.session_timeout),
+      .heartbeat_interval_ms = absl::ToInt64Milliseconds(options_.heartbeat_interval),
+      .max_poll_interval_ms = absl::ToInt64Milliseconds(options_.max_poll_interval),
+      .service = groups_,
+      .executor = env_.executor,
+      .clock = env_.clock,
+      .delegate = this,
+      .mailbox = mailbox_});
   next_auto_commit_ = env_.clock->Monotonic() + absl::ToInt64Nanoseconds(options_.auto_commit_interval);
   return absl::OkStatus();
 }

@@ -1,4 +1,4 @@
-// ConsumerImpl: the in-process Consumer. Reads straight from the logs; groups through a GroupMember.
+// ConsumerImpl: the in-process Consumer. Reads straight from the logs; groups through a ConsumerMembership.
 
 #ifndef MILLRACE_ENGINE_CONSUMER_IMPL_H_
 #define MILLRACE_ENGINE_CONSUMER_IMPL_H_
@@ -26,7 +26,7 @@ namespace millrace::inline v0 {
 // Single-threaded, but for Wakeup(). Everything that other threads have to tell comes through the mailbox or
 // the wake word.
 class ConsumerImpl final : public Consumer,
-                           private GroupMember::Delegate,
+                           private ConsumerMembership::Delegate,
                            private EngineClient,
                            private TopicListener {
  public:
@@ -103,7 +103,7 @@ class ConsumerImpl final : public Consumer,
   void OnEngineClosed() override { wake_->Wake(); }
   void OnTopicsChanged() override { wake_->Wake(); }
 
-  // GroupMember::Delegate
+  // ConsumerMembership::Delegate
   PartitionCounts CountPartitions(const std::vector<std::string>& topics) override;
   std::vector<TopicPartition> Owned() const override;
   void PrepareRebalance() override;
@@ -155,7 +155,7 @@ class ConsumerImpl final : public Consumer,
   bool closed_ = false;
 
   GroupService* groups_ = nullptr;
-  std::unique_ptr<GroupMember> member_;
+  std::unique_ptr<ConsumerMembership> member_;
   bool subscribed_ = false;
   std::vector<std::string> subscribed_topics_;
   std::optional<std::regex> pattern_;

@@ -30,7 +30,7 @@ bool IsPassing(ErrorCode error) {
 
 }  // namespace
 
-GroupMember::GroupMember(Options options) : options_(std::move(options)) {
+ConsumerMembership::ConsumerMembership(Options options) : options_(std::move(options)) {
   heartbeat_ = std::make_shared<Heartbeat>(Heartbeat::Options{
       .group = options_.group,
       .group_instance_id = instance_id(),
@@ -44,22 +44,22 @@ GroupMember::GroupMember(Options options) : options_(std::move(options)) {
       }});
 }
 
-GroupMember::~GroupMember() {
+ConsumerMembership::~ConsumerMembership() {
   heartbeat_->Stop();
 }
 
-std::optional<std::string> GroupMember::instance_id() const {
+std::optional<std::string> ConsumerMembership::instance_id() const {
   if (options_.group_instance_id.empty()) return std::nullopt;
   return options_.group_instance_id;
 }
 
-bool GroupMember::Cooperative() const {
+bool ConsumerMembership::Cooperative() const {
   return std::all_of(options_.assignors.begin(), options_.assignors.end(), [](AssignorKind kind) {
     return AssignorOf(kind).protocol() == RebalanceProtocol::kCooperative;
   });
 }
 
-void GroupMember::SetTopics(std::vector<std::string> topics) {
+void ConsumerMembership::SetTopics(std::vector<std::string> topics) {
   std::sort(topics.begin(), topics.end());
   topics.erase(std::unique(topics.begin(), topics.end()), topics.end());
   if (topics == topics_) return;
@@ -67,19 +67,19 @@ void GroupMember::SetTopics(std::vector<std::string> topics) {
   rejoin_needed_ = true;
 }
 
-void GroupMember::OnTopicsChanged() {
+void ConsumerMembership::OnTopicsChanged() {
   if (state_ != State::kStable || !led_topics_.has_value()) return;
   if (options_.delegate->CountPartitions(*led_topics_) != led_counts_) rejoin_needed_ = true;
 }
 
-absl::Status GroupMember::Poll(MonotonicNanos now) {
+absl::Status ConsumerMembership::Poll(MonotonicNanos now) {
   heartbeat_->Polled(now);
   const bool out = state_ == State::kOut && !topics_.empty() && now >= retry_at_;
   if (out || (state_ == State::kStable && rejoin_needed_)) StartJoin();
   return std::exchange(failure_, absl::OkStatus());
 }
 
-void GroupMember::StartJoin() {
+void ConsumerMembership::StartJoin() {
   rejoin_needed_ = false;
   const std::vector<TopicPartition> owned = options_.delegate->Owned();
   if (!owned.empty() || state_ == State::kStable) options_.delegate->PrepareRebalance();
@@ -122,7 +122,7 @@ void GroupMember::StartJoin() {
   });
 }
 
-void GroupMember::OnJoined(JoinGroupResponse response) {
+void ConsumerMembership::OnJoined(JoinGroupResponse response) {
   const ErrorCode error = response.result.error;
   if (error == ErrorCode::kMemberIdRequired) {
     member_id_ = response.member_id;
@@ -156,7 +156,8 @@ void GroupMember::OnJoined(JoinGroupResponse response) {
   });
 }
 
-std::vector<SyncGroupRequest::Assignment> GroupMember::AssignAsLeader(const JoinGroupResponse& response) {
+std::vector<SyncGroupRequest::Assignment> ConsumerMembership::AssignAsLeader(
+    const JoinGroupResponse& response) {
   MemberSubscriptions members;
   std::set<std::string> topics;
   for (const JoinGroupMember& member : response.members) {
@@ -179,7 +180,7 @@ std::vector<SyncGroupRequest::Assignment> GroupMember::AssignAsLeader(const Join
   return assignments;
 }
 
-void GroupMember::OnSynced(SyncGroupResponse response) {
+void ConsumerMembership::OnSynced(SyncGroupResponse response) {
   const ErrorCode error = response.result.error;
   if (error == ErrorCode::kUnknownMemberId || error == ErrorCode::kIllegalGeneration) {
     return LoseMembership(/*forget_id=*/error == ErrorCode::kUnknownMemberId);
@@ -199,7 +200,7 @@ void GroupMember::OnSynced(SyncGroupResponse response) {
   Apply(std::move(assignment->partitions));
 }
 
-void GroupMember::Apply(std::vector<TopicPartition> assigned) {
+void ConsumerMembership::Apply(std::vector<TopicPartition> assigned) {
   std::sort(assigned.begin(), assigned.end());
   const std::vector<TopicPartition> owned = options_.delegate->Owned();
   const std::vector<TopicPartition> revoked = Minus(owned, assigned);
@@ -213,7 +214,7 @@ void GroupMember::Apply(std::vector<TopicPartition> assigned) {
   options_.delegate->Add(Minus(assigned, owned));
 }
 
-void GroupMember::OnHeartbeatTrouble(ErrorCode error, int32_t generation) {
+void ConsumerMembership::OnHeartbeatTrouble(ErrorCode error, int32_t generation) {
   if (generation != generation_ || state_ == State::kOut || state_ == State::kJoining) return;
   switch (error) {
     case ErrorCode::kRebalanceInProgress:
@@ -232,7 +233,7 @@ void GroupMember::OnHeartbeatTrouble(ErrorCode error, int32_t generation) {
   }
 }
 
-void GroupMember::OnCommitError(ErrorCode error) {
+void ConsumerMembership::OnCommitError(ErrorCode error) {
   if (state_ != State::kStable) return;
   if (error == ErrorCode::kRebalanceInProgress) rejoin_needed_ = true;
   if (error == ErrorCode::kUnknownMemberId || error == ErrorCode::kIllegalGeneration) {
@@ -240,7 +241,7 @@ void GroupMember::OnCommitError(ErrorCode error) {
   }
 }
 
-void GroupMember::LoseMembership(bool forget_id) {
+void ConsumerMembership::LoseMembership(bool forget_id) {
   heartbeat_->Stop();
   ++attempt_;
   state_ = State::kOut;
@@ -252,18 +253,18 @@ void GroupMember::LoseMembership(bool forget_id) {
   if (!owned.empty()) options_.delegate->Remove(owned, /*lost=*/true);
 }
 
-void GroupMember::RetryLater() {
+void ConsumerMembership::RetryLater() {
   state_ = State::kOut;
   retry_at_ = options_.clock->Monotonic() + kRetryNanos;
 }
 
-void GroupMember::Fail(const GroupResult& result) {
+void ConsumerMembership::Fail(const GroupResult& result) {
   LoseMembership(/*forget_id=*/true);
   retry_at_ = options_.clock->Monotonic() + kRetryNanos;
   failure_ = result.ToStatus(options_.group);
 }
 
-void GroupMember::Leave() {
+void ConsumerMembership::Leave() {
   heartbeat_->Stop();
   ++attempt_;
   const bool known = !member_id_.empty() && state_ != State::kOut;

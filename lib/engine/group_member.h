@@ -1,4 +1,4 @@
-// GroupMember: the client side of Kafka's classic group protocol, for one in-process consumer.
+// ConsumerMembership: the client side of Kafka's classic group protocol, for one in-process consumer.
 
 #ifndef MILLRACE_ENGINE_GROUP_MEMBER_H_
 #define MILLRACE_ENGINE_GROUP_MEMBER_H_
@@ -25,7 +25,7 @@ namespace millrace::inline v0 {
 // are taken in inside Poll(); nothing blocks. Kafka's ConsumerCoordinator and AbstractCoordinator.
 //
 //   kOut --StartJoin--> kJoining --answer--> kSyncing --answer--> kStable --rejoin needed--> kJoining ...
-class GroupMember {
+class ConsumerMembership {
  public:
   // What the consumer does for its member. Called inside Poll() and Leave().
   class Delegate {
@@ -57,8 +57,8 @@ class GroupMember {
     std::shared_ptr<Mailbox> mailbox = nullptr;
   };
 
-  explicit GroupMember(Options options);
-  ~GroupMember();
+  explicit ConsumerMembership(Options options);
+  ~ConsumerMembership();
 
   // What to subscribe to; joins again if it differs. Empty: nothing (see Leave).
   void SetTopics(std::vector<std::string> topics);

@@ -305,6 +305,27 @@ Findings CheckFunctionLength(const SourceFile& file) {
   return findings;
 }
 
+std::vector<std::string> TypesDefinedIn(const SourceFile& header) {
+  std::vector<std::string> types;
+  const std::string code = CodeAlone(header.text);
+  for (std::string_view line : Lines(code)) {
+    // At the margin, for the house indents nothing for a namespace; with a brace, or it only declares.
+    if (line.find('{') == std::string_view::npos) continue;
+    for (const std::string_view word : {"class ", "struct ", "enum class ", "enum "}) {
+      if (!line.starts_with(word)) continue;
+      line.remove_prefix(word.size());
+      while (line.starts_with("MILLRACE_") || line.starts_with("ABSL_")) {
+        line = Trimmed(line.substr(std::min(line.find(' '), line.size())));
+      }
+      const size_t end = std::min(line.find_first_of(" :{<"), line.size());
+      // Nested definitions and specializations name their scope.
+      if (line.substr(end, 2) != "::" && line.substr(end, 1) != "<") types.emplace_back(line.substr(0, end));
+      break;
+    }
+  }
+  return types;
+}
+
 Findings CheckLeftovers(const SourceFile& file) {
   // Split, so that this file holds none of them.
   const std::string later[] = {std::string("TO") + "DO", std::string("FIX") + "ME", std::string("XX") + "X"};
