@@ -255,7 +255,8 @@ void EngineImpl::Wait(const std::atomic<uint32_t>& word, uint32_t expected, Mono
 }
 
 size_t EngineImpl::RunOnce(size_t tasks_max) {
-  if (manual_executor_ == nullptr || running_tasks_.exchange(true, std::memory_order_acquire)) return 0;
+  if (manual_executor_ == nullptr || closed() || running_tasks_.exchange(true, std::memory_order_acquire))
+    return 0;
   const size_t ran = manual_executor_->RunOnce(tasks_max);
   running_tasks_.store(false, std::memory_order_release);
   return ran;

@@ -228,6 +228,13 @@ absl::Status FlushPoints::WriteSlots(const std::vector<Change>& changes) {
   return absl::OkStatus();
 }
 
+void FlushPoints::Close() {
+  MutexLock io(&io_);
+  file_ = nullptr;
+  MutexLock lock(&mutex_);
+  if (poison_.ok()) poison_ = absl::FailedPreconditionError("the file is closed");
+}
+
 absl::Status FlushPoints::Sync() {
   MILLRACE_CHECK(!read_only_);
   MutexLock io(&io_);

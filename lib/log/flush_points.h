@@ -63,6 +63,8 @@ class FlushPoints {
   // system call. Without space (kResourceExhausted) it can be tried again; after any other failure every
   // later call fails with it.
   absl::Status Sync();
+  // Lets go of the descriptor. Syncs fail from now on.
+  void Close();
   // Logs with points that Sync would write.
   size_t dirty() const;
 

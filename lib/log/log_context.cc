@@ -93,4 +93,12 @@ absl::Status LogContext::CleanClose() {
   return manifest_->Sync();
 }
 
+void LogContext::Release() {
+  if (read_only()) return;
+  manifest_->Close();
+  flush_points_->Close();
+  control_ = nullptr;
+  lock_ = nullptr;
+}
+
 }  // namespace millrace::inline v0

@@ -57,8 +57,11 @@ class LogContext {
 
   // Readers: the manifest as its writer has it now.
   absl::StatusOr<std::unique_ptr<ManifestFile>> FreshManifest() const;
-  // The last word of a clean owner: manifest and flush points synced. The lock goes with the destructor.
+  // The last word of a clean owner: manifest and flush points synced.
   absl::Status CleanClose();
+  // Gives up the lock, and with it the descriptors and mappings of the shared files. All logs were closed or
+  // abandoned. Readers, which have no lock, keep what they have until they are destroyed.
+  void Release();
 
  private:
   explicit LogContext(Options options)

@@ -418,6 +418,7 @@ absl::Status LogManager::Close(MonotonicNanos deadline) {
     while (std::any_of(entries_.begin(), entries_.end(), busy)) changed_.Wait(&mutex_);
   }
   close_status_ = CloseLogs(deadline);
+  context_->Release();
   return close_status_;
 }
 

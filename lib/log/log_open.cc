@@ -360,6 +360,7 @@ absl::Status LogImpl::Close() {
     if (clean) context_->manifest().CloseLog(log_no_, segments_.back().length, segments_.back().next_offset);
   }
   if (own_context_ != nullptr && clean) status.Update(own_context_->CleanClose());
+  if (own_context_ != nullptr) own_context_->Release();
   CompleteDurable();
   return status;
 }

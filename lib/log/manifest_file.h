@@ -116,6 +116,8 @@ class ManifestFile {
 
   absl::Status Write() { return file_->Write(); }
   absl::Status Sync() { return file_->Sync(); }
+  // Lets go of the descriptor; the state can still be read.
+  void Close() { file_->Close(); }
   // Whether the file holds much more than the state needs.
   bool WantsCompaction() const;
   // Rewrites the file to hold just the state. Appends of others wait while the state is encoded, not while it

@@ -249,6 +249,12 @@ absl::Status RecordFile::Poison(absl::Status status) {
   return status;
 }
 
+void RecordFile::Close() {
+  MutexLock io(&io_);
+  Poison(absl::FailedPreconditionError("the file is closed")).IgnoreError();
+  file_ = nullptr;
+}
+
 absl::Status RecordFile::PoisonState() const {
   MutexLock lock(&mutex_);
   return poison_;

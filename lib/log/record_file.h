@@ -106,6 +106,9 @@ class RecordFile {
   };
   absl::Status Replace(const std::function<void(Filler*)>& fill);
 
+  // Lets go of the descriptor. Writes and syncs fail from now on.
+  void Close();
+
   // Bytes in the file and in the buffer: when to Replace.
   uint64_t size_bytes() const;
   uint64_t buffered_bytes() const;

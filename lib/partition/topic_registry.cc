@@ -417,6 +417,7 @@ absl::Status TopicRegistry::Close() {
     if (closed_) return absl::OkStatus();
     if (!options_.read_only) status = broken_ ? Rewrite() : file_->Sync();
     closed_ = true;
+    file_ = nullptr;
   }
   for (const std::shared_ptr<Topic>& topic : All()) topic->Detach();
   return status;

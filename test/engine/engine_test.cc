@@ -80,6 +80,10 @@ struct Held {
   bool operator==(const Held&) const = default;
 };
 
+std::ostream& operator<<(std::ostream& to, const Held& held) {
+  return to << held.descriptors << " descriptors, " << held.threads << " threads, " << held.maps << " maps";
+}
+
 TEST_CASE("what is published is there, and is there after closing and opening again") {
   const TempDir dir;
   TopicId id;
