@@ -294,10 +294,50 @@ void Accumulator::Drain() {
       spare_ = std::move(batch->pending);
     }
     completed_.fetch_add(1, std::memory_order_release);
-    core_->Release(batch->reserved);
+    if (batch->reserved != 0) core_->Release(batch->reserved);
+    if (waiters_.empty()) continue;
+    const std::vector<std::shared_ptr<Waiter>> reached = Reached();
+    lock_.Unlock();
+    for (const std::shared_ptr<Waiter>& waiter : reached) {
+      waiter->reached.store(1, std::memory_order_release);
+      core_->env().parker->UnparkAll(waiter->reached);
+    }
+    lock_.Lock();
   }
   draining_ = false;
   lock_.Unlock();
+}
+
+std::vector<std::shared_ptr<Accumulator::Waiter>> Accumulator::Reached() {
+  std::vector<std::shared_ptr<Waiter>> reached;
+  const uint64_t completed = completed_.load(std::memory_order_relaxed);
+  std::erase_if(waiters_, [&](std::shared_ptr<Waiter>& waiter) {
+    if (waiter->target > completed) return false;
+    reached.push_back(std::move(waiter));
+    return true;
+  });
+  return reached;
+}
+
+void Accumulator::FlushLog() {
+  Log* const log = partition_->log_if_open();
+  if (log == nullptr || flushing_.exchange(true, std::memory_order_acquire)) return;
+  log->Flush().IgnoreError();  // a failure reaches the acknowledgements
+  flushing_.store(false, std::memory_order_release);
+}
+
+std::shared_ptr<Accumulator::Waiter> Accumulator::WaitFor(uint64_t target) {
+  LightLockHolder hold(&lock_);
+  if (completed_.load(std::memory_order_relaxed) >= target) return nullptr;
+  auto waiter = std::make_shared<Waiter>();
+  waiter->target = target;
+  waiters_.push_back(waiter);
+  return waiter;
+}
+
+void Accumulator::GiveUp(const std::shared_ptr<Waiter>& waiter) {
+  LightLockHolder hold(&lock_);
+  std::erase(waiters_, waiter);
 }
 
 void Accumulator::Run(InFlight* batch) {

@@ -115,6 +115,18 @@ class Accumulator : public std::enable_shared_from_this<Accumulator> {
   uint64_t sent() const { return sent_.load(std::memory_order_acquire); }
   uint64_t completed() const { return completed_.load(std::memory_order_acquire); }
   bool AwaitsDurability() const;
+  // Flushes the log in this thread, unless another thread is about that: what comes too late for that one's
+  // flush is seen to by the flush that its acknowledgement has asked for.
+  void FlushLog();
+  // One who waits until completed() has reached a count. It is woken alone: of many threads that wait for the
+  // disk together, each is woken once.
+  struct Waiter {
+    uint64_t target = 0;
+    std::atomic<uint32_t> reached = 0;
+  };
+  // Null: it has been reached.
+  std::shared_ptr<Waiter> WaitFor(uint64_t target);
+  void GiveUp(const std::shared_ptr<Waiter>& waiter);
   // Fails what is not acknowledged yet; what comes later for it is ignored.
   void Abandon(const absl::Status& why);
 
@@ -148,6 +160,8 @@ class Accumulator : public std::enable_shared_from_this<Accumulator> {
   void Complete(const std::shared_ptr<InFlight>& batch, absl::Status status) ABSL_LOCKS_EXCLUDED(lock_);
   void Drain() ABSL_LOCKS_EXCLUDED(lock_);
   void Run(InFlight* batch) ABSL_LOCKS_EXCLUDED(lock_);
+  // Takes out those whose count has been reached.
+  std::vector<std::shared_ptr<Waiter>> Reached() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
 
   const std::shared_ptr<ProducerCore> core_;
   const std::shared_ptr<Partition> partition_;
@@ -168,6 +182,8 @@ class Accumulator : public std::enable_shared_from_this<Accumulator> {
   int32_t sequence_ ABSL_GUARDED_BY(lock_) = 0;
 
   std::deque<std::shared_ptr<InFlight>> in_flight_ ABSL_GUARDED_BY(lock_);
+  std::vector<std::shared_ptr<Waiter>> waiters_ ABSL_GUARDED_BY(lock_);
+  std::atomic<bool> flushing_ = false;
   std::atomic<uint64_t> sent_ = 0;
   std::atomic<uint64_t> completed_ = 0;
 };

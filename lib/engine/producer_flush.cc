@@ -73,15 +73,17 @@ std::vector<std::shared_ptr<Accumulator>> ProducerImpl::AllAccumulators() const 
 }
 
 bool ProducerImpl::WaitForAcks(const Awaited& awaited, MonotonicNanos deadline) {
-  ProducerCore::Waiter waiting(core_.get());
-  for (;;) {
-    const uint32_t seen = core_->progress().load(std::memory_order_seq_cst);
-    const bool through = std::all_of(awaited.begin(), awaited.end(),
-                                     [](const auto& one) { return one.first->completed() >= one.second; });
-    if (through) return true;
-    if (deadline != kNever && clock_->Monotonic() >= deadline) return false;
-    engine_->Wait(core_->progress(), seen, deadline);
+  for (const auto& [one, target] : awaited) {
+    const std::shared_ptr<Accumulator::Waiter> waiter = one->WaitFor(target);
+    while (waiter != nullptr && waiter->reached.load(std::memory_order_acquire) == 0) {
+      if (deadline != kNever && clock_->Monotonic() >= deadline) {
+        one->GiveUp(waiter);
+        return false;
+      }
+      engine_->Wait(waiter->reached, 0, deadline);
+    }
   }
+  return true;
 }
 
 absl::Status ProducerImpl::Flush(absl::Duration timeout) {
@@ -97,8 +99,8 @@ absl::Status ProducerImpl::Flush(absl::Duration timeout) {
   if (awaited.empty()) return absl::OkStatus();
   for (const auto& [one, sent] : awaited) {
     if (timeout <= absl::ZeroDuration() || !one->AwaitsDurability()) continue;
-    // In this thread, which waits anyhow: no other has to be woken for it. A failure reaches the callbacks.
-    if (Log* log = one->partition().log_if_open(); log != nullptr) log->Flush().IgnoreError();
+    // In this thread, which waits anyhow: no other has to be woken for it.
+    one->FlushLog();
   }
   if (WaitForAcks(awaited, deadline)) return absl::OkStatus();
   return Error(ErrorCode::kRequestTimedOut,
