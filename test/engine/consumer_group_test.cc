@@ -41,7 +41,7 @@ struct Listener final : RebalanceListener {
 
 std::unique_ptr<Consumer> Join(Engine& engine, ConsumerOptions options = {},
                                RebalanceListener* listener = nullptr) {
-  if (options.group.empty()) options.group = "g";
+  if (options.group.empty()) options.group.push_back('g');
   options.start = Start::kEarliest;
   options.wait = WaitStrategy::kPark;
   auto consumer = engine.NewConsumer(std::move(options));
