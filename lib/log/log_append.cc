@@ -84,6 +84,12 @@ void LogImpl::AddIndexEntry(uint32_t position, Offset last_offset) {
   }
   index_due_ =
       static_cast<uint32_t>(std::min<int64_t>(position + config_.index_interval_bytes + 1, UINT32_MAX));
+  if (IndexIsFull()) limit_ = 0;
+}
+
+bool LogImpl::IndexIsFull() const {
+  return static_cast<int64_t>(active_->indexes().offsets.bytes().size() + OffsetIndex::kEntryBytes) >
+         config_.segment_index_bytes;
 }
 
 absl::Status LogImpl::CheckTimestamp(Timestamp timestamp) const {
@@ -272,11 +278,7 @@ bool LogImpl::MustRoll(size_t bytes, int32_t offsets, Timestamp timestamp) const
   if (position_ == 0) return false;
   if (position_ + bytes > static_cast<uint64_t>(config_.segment_bytes)) return true;
   if (!active_->indexes().offsets.Fits(base_ + offsets_ + offsets)) return true;
-  if (static_cast<int64_t>(active_->indexes().offsets.bytes().size() + OffsetIndex::kEntryBytes) >
-      config_.segment_index_bytes) {
-    return true;
-  }
-  return timestamp >= roll_at_;
+  return IndexIsFull() || timestamp >= roll_at_;
 }
 
 // Makes sure that `bytes` bytes and `offsets` offsets can be appended: opens, makes, grows or rolls the
@@ -326,6 +328,7 @@ void LogImpl::SetLimits() {
   if (config_.durability == Durability::kInterval &&
       (unflushed_since_ == kNever || config_.flush_messages != INT64_MAX))
     limit = 0;
+  if (IndexIsFull()) limit = 0;
   limit_ = static_cast<uint32_t>(limit);
   message_bytes_max_ = config_.max_message_bytes;
   plain_ = data_ != nullptr && !config_.cleanup_policy.compact && !config_.compression_type.has_value() &&

@@ -4,7 +4,9 @@
 #define MILLRACE_LOG_LOG_CURSOR_H_
 
 #include <memory>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include "log/log_impl.h"
 
@@ -27,7 +29,8 @@ class LogCursorImpl final : public LogCursor {
   absl::StatusOr<LogSlice> ReadChunk(SegmentEnd end, size_t bytes_max);
   // Whether the batch at the front of `bytes`, from `position` of the segment, is whole, sound and follows
   // on.
-  bool IsSound(std::span<const std::byte> bytes, uint32_t position, Offset expected) const;
+  bool IsSound(std::span<const std::byte> bytes, uint32_t position, Offset expected, SegmentEnd end) const;
+  std::optional<std::pair<uint32_t, Offset>> SoundBehind(uint32_t position, Offset expected, SegmentEnd end);
   absl::Status Damaged(uint32_t position, Offset expected, SegmentEnd end);
   absl::Status OutOfRange() const;
 

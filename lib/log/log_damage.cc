@@ -149,6 +149,7 @@ absl::StatusOr<std::vector<DamagedRange>> LogImpl::Verify() {
 // --- Copies
 
 absl::StatusOr<LogEntry> LogImpl::CopyTo(std::string_view directory) {
+  MILLRACE_RETURN_IF_ERROR(CheckOpen());
   MutexLock maintenance_lock(&maintenance_mutex_);
   MILLRACE_RETURN_IF_ERROR(SealPending());
   LogEntry entry = {.log_start_offset = log_start_offset(), .closed = true};
@@ -208,6 +209,7 @@ absl::StatusOr<LogEntry> LogImpl::CopyTo(std::string_view directory) {
 }
 
 absl::Status LogImpl::Checkpoint(std::string_view directory) {
+  MILLRACE_RETURN_IF_ERROR(CheckOpen());
   MILLRACE_RETURN_IF_ERROR(env_.files->CreateDirectory(directory));
   MILLRACE_ASSIGN_OR_RETURN(const LogEntry entry, CopyTo(directory));
   ManifestReport report;

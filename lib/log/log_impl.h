@@ -184,6 +184,7 @@ class LogImpl final : public Log, public CleanableLog {
   void PrepareAhead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   void Publish(size_t bytes, int32_t offsets, Timestamp timestamp) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   void AddIndexEntry(uint32_t position, Offset last_offset) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  bool IndexIsFull() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   void NoteUnflushed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   absl::Status CheckRecord(const Record& record, size_t bound, Timestamp timestamp, Timestamp now) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
@@ -214,6 +215,7 @@ class LogImpl final : public Log, public CleanableLog {
   void Background(absl::AnyInvocable<void(LogImpl*)> task);
 
   // --- Reading (log_read.cc, log_lookup.cc)
+  absl::Status CheckOpen() const;
   absl::StatusOr<std::shared_ptr<Segment>> SegmentFor(Offset offset);
   absl::StatusOr<std::shared_ptr<Segment>> SegmentAfter(Offset base);
   absl::StatusOr<std::shared_ptr<Segment>> OpenSegment(Offset base);

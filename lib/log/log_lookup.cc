@@ -30,6 +30,7 @@ std::optional<Log::TimestampOffset> FirstAtOrAfter(const BatchView& batch, Times
 }  // namespace
 
 absl::StatusOr<std::optional<Log::TimestampOffset>> LogImpl::OffsetForTimestamp(Timestamp timestamp) {
+  MILLRACE_RETURN_IF_ERROR(CheckOpen());
   if (read_only_) RefreshFromWriter();
   // Where the first segment that may have it begins.
   Offset start = log_start_offset();

@@ -13,7 +13,14 @@
 
 namespace millrace::inline v0 {
 
+absl::Status LogImpl::CheckOpen() const {
+  GateLock lock(&gate_);
+  if (closed_) return Error(ErrorCode::kKafkaStorageError, absl::StrFormat("the log %s is closed", name_));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<LogCursor>> LogImpl::NewCursor(Offset start) {
+  MILLRACE_RETURN_IF_ERROR(CheckOpen());
   if (start > Offset(end_.load(std::memory_order_acquire)) && read_only_) RefreshFromWriter();
   auto cursor = std::make_unique<LogCursorImpl>(this, start);
   MILLRACE_RETURN_IF_ERROR(cursor->Seek(start));
@@ -70,6 +77,7 @@ absl::StatusOr<LogSlice> LogCursorImpl::NextSlow(size_t bytes_max) {
   while (true) {
     if (segment_ != nullptr && segment_->state() == Segment::State::kGone) segment_.reset();
     if (segment_ == nullptr) {
+      MILLRACE_RETURN_IF_ERROR(log_->CheckOpen());
       MILLRACE_RETURN_IF_ERROR(Locate());
       if (segment_ == nullptr) return LogSlice{.next_offset = position_};
     }
@@ -118,15 +126,26 @@ absl::Status LogCursorImpl::Locate() {
   return absl::OkStatus();
 }
 
-bool LogCursorImpl::IsSound(std::span<const std::byte> bytes, uint32_t position, Offset expected) const {
+bool LogCursorImpl::IsSound(std::span<const std::byte> bytes, uint32_t position, Offset expected,
+                            SegmentEnd end) const {
   const auto batch = BatchView::Parse(bytes);
   if (!batch.ok() || batch->last_offset() < expected || batch->base_offset() < segment_->base()) return false;
+  if (batch->next_offset() > segment_->base() + end.offsets) return false;
+  bool covered = false;
   {
     MutexLock lock(&segment_->guard_mutex());
     if (GuardReader* guard = segment_->guard_reader(); guard != nullptr) {
       const auto verdict = guard->Check(position, batch->data());
       if (verdict.ok() && *verdict == GuardReader::Verdict::kDiffers) return false;
+      covered = verdict.ok() && *verdict == GuardReader::Verdict::kMatches;
     }
+  }
+  // Nobody vouches for the base offset: where it does not follow on, the next batch must agree with it.
+  const auto after = position + static_cast<uint32_t>(batch->size_bytes());
+  if (!covered && batch->base_offset() > expected && after < end.position) {
+    std::array<std::byte, kBatchHeaderBytes> buffer;
+    const auto next = segment_->ReadHeader(after, buffer);
+    if (next.ok() && next->base_offset() <= batch->last_offset()) return false;
   }
   return batch->CrcIsValid();
 }
@@ -158,7 +177,7 @@ absl::StatusOr<LogSlice> LogCursorImpl::ReadChunk(SegmentEnd end, size_t bytes_m
     if (size > rest.size() ||
         (size == 0 && rest.size() < kBatchHeaderBytes && at + kBatchHeaderBytes <= end.position))
       break;  // for the next call
-    if (size == 0 || (!trusted && !IsSound(rest.first(size), at, next))) {
+    if (size == 0 || (!trusted && !IsSound(rest.first(size), at, next, end))) {
       if (used > 0) break;  // what came before first
       MILLRACE_RETURN_IF_ERROR(Damaged(at, next, end));
       return LogSlice{.next_offset = position_};
@@ -172,28 +191,45 @@ absl::StatusOr<LogSlice> LogCursorImpl::ReadChunk(SegmentEnd end, size_t bytes_m
   return LogSlice{.pin = std::move(chunk.pin), .bytes = chunk.bytes.first(used), .next_offset = next};
 }
 
-// The batch at `position` is damaged. OK: that was given up, and the cursor stands behind it now.
-absl::Status LogCursorImpl::Damaged(uint32_t position, Offset expected, SegmentEnd end) {
-  uint32_t next_byte = end.position;
-  Offset next = segment_->base() + end.offsets;
+// Where the first sound batch behind a damaged one begins, whose offsets lie beyond `expected`. The guard
+// knows; without it, the damaged batch's own length may still be right.
+std::optional<std::pair<uint32_t, Offset>> LogCursorImpl::SoundBehind(uint32_t position, Offset expected,
+                                                                      SegmentEnd end) {
+  std::array<std::byte, kBatchHeaderBytes> buffer;
   {
     MutexLock lock(&segment_->guard_mutex());
     GuardReader* guard = segment_->guard_reader();
     for (uint32_t from = position; guard != nullptr;) {
       const auto found = guard->NextBatch(from);
-      if (!found.ok() || !found->has_value() || **found >= end.position) break;
-      std::array<std::byte, kBatchHeaderBytes> buffer;
+      if (!found.ok() || !found->has_value() || **found >= end.position || **found <= from) break;
       const auto header = segment_->ReadHeader(**found, buffer);
       if (!header.ok()) break;
       const auto verdict = guard->Check(**found, header->data());
-      if (verdict.ok() && *verdict == GuardReader::Verdict::kMatches && header->base_offset() > expected) {
-        next_byte = **found;
-        next = header->base_offset();
-        break;
-      }
+      if (verdict.ok() && *verdict == GuardReader::Verdict::kMatches && header->base_offset() > expected)
+        return std::pair(**found, header->base_offset());
       from = **found;
     }
   }
+  const auto damaged = segment_->ReadHeader(position, buffer);
+  if (!damaged.ok() || damaged->size_bytes() < kBatchHeaderBytes ||
+      damaged->size_bytes() >= end.position - position)
+    return std::nullopt;
+  const auto next = position + static_cast<uint32_t>(damaged->size_bytes());
+  const auto header = segment_->ReadHeader(next, buffer);
+  if (!header.ok() || header->size_bytes() > end.position - next) return std::nullopt;
+  const auto bytes = segment_->Read(next, header->size_bytes());
+  if (!bytes.ok()) return std::nullopt;
+  const auto batch = BatchView::Parse(bytes->bytes);
+  if (!batch.ok() || batch->base_offset() <= expected || !batch->CrcIsValid() ||
+      batch->next_offset() > segment_->base() + end.offsets)
+    return std::nullopt;
+  return std::pair(next, batch->base_offset());
+}
+
+// The batch at `position` is damaged. OK: that was given up, and the cursor stands behind it now.
+absl::Status LogCursorImpl::Damaged(uint32_t position, Offset expected, SegmentEnd end) {
+  const auto [next_byte, next] =
+      SoundBehind(position, expected, end).value_or(std::pair(end.position, segment_->base() + end.offsets));
   const DamagedRange range = {.first = std::max(expected, segment_->base()),
                               .next = std::max(next, expected + 1)};
   if (log_->SkipCleared(range.first) >= range.next) {
@@ -273,6 +309,26 @@ absl::StatusOr<std::shared_ptr<Segment>> LogImpl::OpenSegment(Offset base) {
   }
 }
 
+namespace {
+
+// Whether the batch at `position` begins at or below `offset`, for certain. What the header of the batch
+// before it says of its last offset is then wrong: neither the guard nor its place vouches for that.
+bool IsBefore(Segment& segment, uint32_t position, SegmentEnd end, Offset offset) {
+  if (position >= segment.trusted_from() || position >= end.position) return false;
+  std::array<std::byte, kBatchHeaderBytes> buffer;
+  const auto batch = segment.ReadHeader(position, buffer);
+  if (!batch.ok() || batch->magic() != 2 || batch->base_offset() > offset ||
+      batch->base_offset() < segment.base())
+    return false;
+  MutexLock lock(&segment.guard_mutex());
+  GuardReader* const guard = segment.guard_reader();
+  if (guard == nullptr) return true;
+  const auto verdict = guard->Check(position, batch->data());
+  return verdict.ok() && *verdict != GuardReader::Verdict::kDiffers;
+}
+
+}  // namespace
+
 // The byte at which the batch with `offset` begins, or the first one behind it.
 absl::StatusOr<uint32_t> LogImpl::PositionOf(Segment& segment, Offset offset) {
   if (offset <= segment.base()) return 0;
@@ -326,14 +382,24 @@ absl::StatusOr<uint32_t> LogImpl::PositionOf(Segment& segment, Offset offset) {
           if (const auto found = guard->NextBatch(position); found.ok()) next = *found;
         }
       }
+      // Without the guard's word its length may still be right.
+      if (!next.has_value() && batch.ok() && batch->length() > 0 &&
+          batch->size_bytes() < end.position - position) {
+        const auto behind = position + static_cast<uint32_t>(batch->size_bytes());
+        if (IsBefore(segment, behind, end, offset)) {
+          position = behind;
+          continue;
+        }
+      }
       if (!next.has_value() || *next >= end.position) return position;
       const auto after = segment.ReadHeader(*next, buffer);
       if (!after.ok() || after->base_offset() > offset) return position;
       position = *next;
       continue;
     }
-    if (batch->last_offset() >= offset) return position;
-    position += static_cast<uint32_t>(batch->size_bytes());
+    const auto behind = position + static_cast<uint32_t>(batch->size_bytes());
+    if (batch->last_offset() >= offset && !IsBefore(segment, behind, end, offset)) return position;
+    position = behind;
   }
   return position;
 }

@@ -292,7 +292,7 @@ class MILLRACE_EXPORT Log {
   virtual absl::Status Checkpoint(std::string_view directory) = 0;
 
   // Flushes, cuts the newest segment to its length, writes indexes and snapshot, releases the lock.
-  // Idempotent. After it every call but those that read statistics fails with kFailedPrecondition; slices
+  // Idempotent. After it every call but those that read statistics fails with kKafkaStorageError; slices
   // stay valid.
   virtual absl::Status Close() = 0;
 };
