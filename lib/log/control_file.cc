@@ -109,7 +109,10 @@ absl::Status ControlFile::Begin(const VolumeIdentity& identity) {
   const size_t length = std::min(identity.boot_id.size(), header.boot_id.size());
   std::memcpy(header.boot_id.data(), identity.boot_id.data(), length);
   header.crc = header.ComputedCrc();
-  return file_->WriteAt(0, std::as_bytes(std::span(&header, 1)));
+  MILLRACE_RETURN_IF_ERROR(file_->WriteAt(0, std::as_bytes(std::span(&header, 1))));
+  // Durable before any slot of the term is: with an older header the term would be given a second time, and
+  // slots of the first be believed in the second.
+  return file_->Sync();
 }
 
 absl::StatusOr<ControlSlot*> ControlFile::Slot(uint32_t log_no) {

@@ -33,6 +33,7 @@ class LogCursorImpl final : public LogCursor {
   std::optional<std::pair<uint32_t, Offset>> SoundBehind(uint32_t position, Offset expected, SegmentEnd end);
   absl::Status Damaged(uint32_t position, Offset expected, SegmentEnd end);
   absl::Status OutOfRange() const;
+  absl::Status FencedError(DamagedRange range) const;
 
   LogImpl* const log_;
   std::shared_ptr<Segment> segment_;

@@ -16,33 +16,97 @@
 namespace millrace::inline v0 {
 namespace {
 
-// The ranges that were given up: magic, count, {first, next}, crc. A file of its own, for logs that have any.
+// Ranges that were given up, and ranges that Open found to be gone: magic, count, {first, next}, crc. Files
+// that only a log has that needs them.
 constexpr std::string_view kClearedFile = "millrace.cleared";
-constexpr uint32_t kClearedMagic = 0x6d6c6331;
+constexpr std::string_view kFencedFile = "millrace.fenced";
+constexpr uint32_t kRangesMagic = 0x6d6c6331;
 
 }  // namespace
 
-absl::Status LogImpl::LoadCleared() {
-  const auto bytes = ReadWholeFile(env_.files, JoinPath(directory_, kClearedFile), 1 << 20);
-  if (absl::IsNotFound(bytes.status())) return absl::OkStatus();
+absl::StatusOr<std::vector<DamagedRange>> LogImpl::LoadRanges(std::string_view file) {
+  std::vector<DamagedRange> ranges;
+  const auto bytes = ReadWholeFile(env_.files, JoinPath(directory_, file), 1 << 20);
+  if (absl::IsNotFound(bytes.status())) return ranges;
   if (!bytes.ok()) return bytes.status();
   // A damaged list is no list: the ranges are damaged, and are found to be so again.
   if (bytes->size() < 12 || Crc32c(std::span(*bytes).first(bytes->size() - 4)) !=
                                 LoadBig<uint32_t>(bytes->data() + bytes->size() - 4)) {
-    return absl::OkStatus();
+    return ranges;
   }
   const std::span<const std::byte> content(bytes->data(), bytes->size() - 4);
   ByteReader reader(content);
-  if (reader.Read<uint32_t>() != kClearedMagic) return absl::OkStatus();
+  if (reader.Read<uint32_t>() != kRangesMagic) return ranges;
   const uint32_t count = reader.Read<uint32_t>();
-  if (reader.remaining() != uint64_t{count} * 16) return absl::OkStatus();
-  MutexLock lock(&damage_mutex_);
+  if (reader.remaining() != uint64_t{count} * 16) return ranges;
   for (uint32_t i = 0; i < count; ++i) {
     const Offset first(reader.Read<int64_t>());
-    cleared_.push_back({.first = first, .next = Offset(reader.Read<int64_t>())});
+    ranges.push_back({.first = first, .next = Offset(reader.Read<int64_t>())});
   }
+  return ranges;
+}
+
+absl::Status LogImpl::WriteRanges(std::string_view file, const std::vector<DamagedRange>& ranges) {
+  std::vector<std::byte> bytes(12 + ranges.size() * 16);
+  StoreBig<uint32_t>(bytes.data(), kRangesMagic);
+  StoreBig<uint32_t>(bytes.data() + 4, static_cast<uint32_t>(ranges.size()));
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    StoreBig<int64_t>(bytes.data() + 8 + i * 16, ranges[i].first.value());
+    StoreBig<int64_t>(bytes.data() + 16 + i * 16, ranges[i].next.value());
+  }
+  StoreBig<uint32_t>(bytes.data() + bytes.size() - 4, Crc32c(std::span(bytes).first(bytes.size() - 4)));
+  return WriteFileAtomically(env_.files, JoinPath(directory_, file), bytes);
+}
+
+absl::Status LogImpl::LoadDamage() {
+  MILLRACE_ASSIGN_OR_RETURN(std::vector<DamagedRange> cleared, LoadRanges(kClearedFile));
+  MILLRACE_ASSIGN_OR_RETURN(std::vector<DamagedRange> fenced, LoadRanges(kFencedFile));
+  MutexLock lock(&damage_mutex_);
+  std::erase_if(fenced, [&](const DamagedRange& range) {
+    return std::find(cleared.begin(), cleared.end(), range) != cleared.end();
+  });
+  cleared_ = std::move(cleared);
+  fenced_ = std::move(fenced);
   has_cleared_.store(!cleared_.empty(), std::memory_order_release);
   return absl::OkStatus();
+}
+
+absl::Status LogImpl::CutFenced(Offset end) {
+  std::vector<DamagedRange> fenced;
+  std::vector<DamagedRange> cleared;
+  bool cut = false;
+  {
+    MutexLock lock(&damage_mutex_);
+    for (std::vector<DamagedRange>* ranges : {&fenced_, &cleared_}) {
+      cut = std::erase_if(*ranges, [&](const DamagedRange& range) { return range.first >= end; }) > 0 || cut;
+      for (DamagedRange& range : *ranges) {
+        cut = cut || range.next > end;
+        range.next = std::min(range.next, end);
+      }
+    }
+    fenced = fenced_;
+    cleared = cleared_;
+  }
+  if (!cut) return absl::OkStatus();
+  MILLRACE_RETURN_IF_ERROR(WriteRanges(kClearedFile, cleared));
+  return WriteRanges(kFencedFile, fenced);
+}
+
+absl::Status LogImpl::NoteDamage(const std::vector<DamagedRange>& found) {
+  std::vector<DamagedRange> fenced;
+  {
+    MutexLock lock(&damage_mutex_);
+    const size_t before = fenced_.size();
+    for (const DamagedRange& range : found) {
+      const bool known = std::find(cleared_.begin(), cleared_.end(), range) != cleared_.end() ||
+                         std::find(fenced_.begin(), fenced_.end(), range) != fenced_.end();
+      if (!known) fenced_.push_back(range);
+    }
+    if (read_only_ || fenced_.size() == before) return absl::OkStatus();
+    fenced = fenced_;
+  }
+  const absl::Status written = WriteRanges(kFencedFile, fenced);
+  return absl::IsNotFound(written) ? absl::OkStatus() : written;  // the directory itself is gone
 }
 
 absl::Status LogImpl::Fence(DamagedRange range, std::string_view what) {
@@ -103,15 +167,7 @@ absl::Status LogImpl::ClearFenced(DamagedRange range) {
     cleared = cleared_;
   }
   cleared.push_back(range);
-  std::vector<std::byte> bytes(12 + cleared.size() * 16);
-  StoreBig<uint32_t>(bytes.data(), kClearedMagic);
-  StoreBig<uint32_t>(bytes.data() + 4, static_cast<uint32_t>(cleared.size()));
-  for (size_t i = 0; i < cleared.size(); ++i) {
-    StoreBig<int64_t>(bytes.data() + 8 + i * 16, cleared[i].first.value());
-    StoreBig<int64_t>(bytes.data() + 16 + i * 16, cleared[i].next.value());
-  }
-  StoreBig<uint32_t>(bytes.data() + bytes.size() - 4, Crc32c(std::span(bytes).first(bytes.size() - 4)));
-  MILLRACE_RETURN_IF_ERROR(WriteFileAtomically(env_.files, JoinPath(directory_, kClearedFile), bytes));
+  MILLRACE_RETURN_IF_ERROR(WriteRanges(kClearedFile, cleared));
   MutexLock lock(&damage_mutex_);
   std::erase(fenced_, range);
   cleared_ = std::move(cleared);

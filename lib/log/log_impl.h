@@ -162,14 +162,14 @@ class LogImpl final : public Log, public CleanableLog {
   absl::Status Start(LogEntry entry, RecoveryReport* report);
   absl::StatusOr<RecoveredLog> Recover(const LogEntry& entry, RecoveryReport* report);
   absl::StatusOr<RecoveredLog> RecoverByScan(const LogEntry& entry, RecoveryReport* report);
-  absl::Status ScanSegment(SegmentInfo* info, uint32_t from, LeaderEpochCache* epochs, bool* torn,
-                           RecoveryReport* report);
+  absl::Status ScanSegment(SegmentInfo* info, uint32_t from, Offset expected, bool sealed,
+                           LeaderEpochCache* epochs, bool* torn, RecoveryReport* report);
   void Adopt(RecoveredLog recovered);
   absl::Status ReopenUnsynced();
   absl::Status EnsureDirectory();
   Segment::Options SegmentOptions(bool may_evict) const;
   std::string PathOf(Offset base, std::string_view suffix) const;
-  absl::Status LoadCleared();
+  absl::Status LoadDamage();
 
   // --- Appending (log_append.cc). The gate is held.
   absl::Status CheckWritable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
@@ -203,12 +203,17 @@ class LogImpl final : public Log, public CleanableLog {
   absl::Status SealFiles(const std::shared_ptr<Segment>& segment, int64_t index_interval_bytes);
   absl::Status SealPending();
   void PrepareSpare();
+  // Removes indexes and guard of a segment, which are made anew when it is closed.
+  void RemoveSideFiles(Offset base);
+  // The same, if the guard speaks of more than the first `bytes` bytes, or cannot be understood.
+  void RemoveSideFilesBeyond(Offset base, uint32_t bytes);
 
   // --- Durability (log_flush.cc)
   absl::Status SyncOnce();
   absl::Status SyncNames();
   absl::Status FlushTo(Offset end);
   void Poison(const absl::Status& status);
+  void PoisonLocked(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   void RunDurable();
   void CompleteDurable();
   absl::Status SyncFlushPoint(bool now);
@@ -228,6 +233,12 @@ class LogImpl final : public Log, public CleanableLog {
   // Notes a range as damaged; the status to return for it.
   absl::Status Fence(DamagedRange range, std::string_view what);
   std::optional<DamagedRange> FencedAt(Offset offset) const;
+  // What was fenced from `end` on is not there any more.
+  absl::Status CutFenced(Offset end);
+  // Fences what opening found, and writes it down: the next one does not look there again.
+  absl::Status NoteDamage(const std::vector<DamagedRange>& found);
+  absl::Status WriteRanges(std::string_view file, const std::vector<DamagedRange>& ranges);
+  absl::StatusOr<std::vector<DamagedRange>> LoadRanges(std::string_view file);
   // Past cleared ranges: where to read instead of `offset`.
   Offset SkipCleared(Offset offset) const;
 
@@ -242,6 +253,8 @@ class LogImpl final : public Log, public CleanableLog {
     Timestamp max_timestamp = kNoTimestamp;
   };
   absl::StatusOr<Kept> KeepBelow(const Segment& source, Offset offset) const;
+  absl::Status SwapTruncated(Offset base, const std::string& fresh_path, Offset new_end,
+                             const std::vector<Offset>& gone) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   void RemoveSnapshotsFrom(Offset offset);
   absl::StatusOr<int64_t> CompactOnce(bool force);
   void RemoveLingering(bool all);

@@ -137,22 +137,33 @@ absl::Status LogImpl::RemoveSegments(const std::vector<Offset>& bases) {
     }
   }
   RaiseLogStart(start);
-  context_->manifest().RemoveSegments(log_no_, bases);
-  MILLRACE_RETURN_IF_ERROR(context_->manifest().Write());
-  for (const Offset base : bases) {
-    {
-      MutexLock lock(&segments_mutex_);
+  std::vector<Offset> gone;
+  {
+    MutexLock lock(&segments_mutex_);
+    for (const Offset base : bases) {
       const auto at = std::find_if(segments_.begin(), segments_.end(),
                                    [&](const SegmentInfo& info) { return info.base == base; });
       if (at == segments_.end()) continue;
       Forget(*at);
       segments_.erase(at);
+      gone.push_back(base);
     }
-    MILLRACE_RETURN_IF_ERROR(RenameSegmentFiles(env_.files, directory_, base, "", kDeletedSuffix));
+  }
+  context_->manifest().RemoveSegments(log_no_, gone);
+  // Durable before the files go, or they would be missed after a power loss. Where the disk is too full to
+  // say so, it is said afterwards: deleting is what frees it.
+  absl::Status status = context_->manifest().Sync();
+  const bool full = absl::IsResourceExhausted(status);
+  if (!status.ok() && !full) return status;  // the files stay, and are found to be nobody's by the next Open
+  absl::Status renamed;
+  for (const Offset base : gone) {
+    renamed.Update(RenameSegmentFiles(env_.files, directory_, base, "", kDeletedSuffix));
     Linger(base);
   }
-  RemoveLingering(/*all=*/false);
-  return absl::OkStatus();
+  RemoveLingering(/*all=*/full);
+  if (full) status = context_->manifest().Sync();
+  status.Update(renamed);
+  return status;
 }
 
 // The segment is no longer part of the log; who holds memory of it is counted from now on.
@@ -288,16 +299,12 @@ absl::Status LogImpl::TruncateTo(Offset offset) {
   leader_epoch_ = epochs_.latest();
   // The slot first: a crash from here on finds the shorter log, in the old file or the new one.
   slot_->Roll(last.base, kept.end);
-  MILLRACE_RETURN_IF_ERROR(manifest.Write());
-  for (const Offset base : gone)
-    MILLRACE_RETURN_IF_ERROR(RenameSegmentFiles(env_.files, directory_, base, "", kDeletedSuffix));
-  for (const std::string_view suffix :
-       {kOffsetIndexSuffix, kTimeIndexSuffix, kTransactionIndexSuffix, kGuardSuffix}) {
-    env_.files->Remove(PathOf(last.base, suffix)).IgnoreError();  // made anew when it is closed
+  slot_word_ = slot_->word();
+  if (absl::Status status = SwapTruncated(last.base, fresh_path, new_end, gone); !status.ok()) {
+    // Neither the old log nor the new one: whatever is there is found out by reading it.
+    PoisonLocked(status);
+    return status;
   }
-  RemoveSnapshotsFrom(new_end + 1);
-  MILLRACE_RETURN_IF_ERROR(env_.files->Rename(fresh_path, PathOf(last.base, kLogSuffix)));
-  MILLRACE_RETURN_IF_ERROR(env_.files->SyncDirectory(directory_));
   {
     MutexLock segments_lock(&segments_mutex_);
     while (segments_.size() > keep) {
@@ -311,7 +318,6 @@ absl::Status LogImpl::TruncateTo(Offset offset) {
   producers_.Clear();
   producers_loaded_ = false;
   active_ = std::move(fresh);
-  slot_word_ = slot_->word();
   data_ = active_->data();
   base_ = last.base;
   position_ = kept.end.position;
@@ -322,6 +328,20 @@ absl::Status LogImpl::TruncateTo(Offset offset) {
   end_.store(new_end.value(), std::memory_order_release);
   limit_ = 0;
   return absl::OkStatus();
+}
+
+// Puts the shortened segment in its place and the segments behind it away. Durable on return: an older
+// manifest would speak of segments that new ones have taken the place of.
+absl::Status LogImpl::SwapTruncated(Offset base, const std::string& fresh_path, Offset new_end,
+                                    const std::vector<Offset>& gone) {
+  MILLRACE_RETURN_IF_ERROR(context_->manifest().Sync());
+  for (const Offset old : gone)
+    MILLRACE_RETURN_IF_ERROR(RenameSegmentFiles(env_.files, directory_, old, "", kDeletedSuffix));
+  RemoveSideFiles(base);
+  RemoveSnapshotsFrom(new_end + 1);
+  MILLRACE_RETURN_IF_ERROR(env_.files->Rename(fresh_path, PathOf(base, kLogSuffix)));
+  MILLRACE_RETURN_IF_ERROR(env_.files->SyncDirectory(directory_));
+  return CutFenced(new_end);
 }
 
 // The whole batches of `source` that lie below `offset`: a batch is never cut.

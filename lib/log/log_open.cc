@@ -82,21 +82,16 @@ LogImpl::~LogImpl() {
 }
 
 absl::Status LogImpl::Start(LogEntry entry, RecoveryReport* report) {
-  MILLRACE_RETURN_IF_ERROR(LoadCleared());
+  MILLRACE_RETURN_IF_ERROR(LoadDamage());
   MILLRACE_ASSIGN_OR_RETURN(RecoveredLog recovered, Recover(entry, report));
   report->end_offset = recovered.segments.back().next_offset;
   report->damaged = recovered.damaged;
+  MILLRACE_RETURN_IF_ERROR(NoteDamage(recovered.damaged));
   Adopt(std::move(recovered));
   return read_only_ ? absl::OkStatus() : ReopenUnsynced();
 }
 
 void LogImpl::Adopt(RecoveredLog recovered) {
-  {
-    MutexLock lock(&damage_mutex_);
-    for (const DamagedRange& range : recovered.damaged) {
-      if (std::find(cleared_.begin(), cleared_.end(), range) == cleared_.end()) fenced_.push_back(range);
-    }
-  }
   GateLock lock(&gate_);
   auto epochs = LeaderEpochCache::FromEntries(std::move(recovered.epochs));
   if (epochs.ok()) epochs_ = *std::move(epochs);
@@ -111,6 +106,8 @@ void LogImpl::Adopt(RecoveredLog recovered) {
   if (own_context_ != nullptr) context_->budget()->CountDisk(bytes);
   MutexLock segments_lock(&segments_mutex_);
   segments_ = std::move(recovered.segments);
+  // Of files that the last process made, and did not flush, the names may not be on the disk either.
+  names_unsynced_ = recovered.flushed_offset < segments_.back().next_offset;
 }
 
 // Closed segments that may not be on the disk yet must be held open until they are: an error of writing them

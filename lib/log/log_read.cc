@@ -46,6 +46,11 @@ absl::Status LogCursorImpl::OutOfRange() const {
                       position_.value(), log_->log_start_offset().value(), log_->log_end_offset().value()));
 }
 
+absl::Status LogCursorImpl::FencedError(DamagedRange range) const {
+  return DataLoss(range, absl::StrFormat("%s: offsets %d to %d are damaged; Seek past them, or ClearFenced",
+                                         log_->name_, range.first.value(), range.next.value() - 1));
+}
+
 absl::StatusOr<LogSlice> LogCursorImpl::Next(size_t bytes_max) {
   if (segment_ != nullptr) [[likely]] {
     const Segment& segment = *segment_;
@@ -92,6 +97,8 @@ absl::StatusOr<LogSlice> LogCursorImpl::NextSlow(size_t bytes_max) {
       continue;  // went past a stretch that was given up
     }
     if (state == Segment::State::kSealed) {
+      // Where records that the segment had are gone.
+      if (const auto fenced = log_->FencedAt(position_); fenced.has_value()) return FencedError(*fenced);
       std::shared_ptr<Segment> next;
       MILLRACE_ASSIGN_OR_RETURN(next, log_->SegmentAfter(segment_->base()));
       position_ = std::max(position_, segment_->next_offset());
@@ -113,11 +120,7 @@ absl::Status LogCursorImpl::Locate() {
   const Offset end(log_->end_.load(std::memory_order_acquire));
   if (position_ < log_->log_start_offset() || position_ > end) return OutOfRange();
   position_ = std::max(position_, log_->SkipCleared(position_));
-  if (const auto fenced = log_->FencedAt(position_); fenced.has_value()) {
-    return DataLoss(*fenced,
-                    absl::StrFormat("%s: offsets %d to %d are damaged; Seek past them, or ClearFenced",
-                                    log_->name_, fenced->first.value(), fenced->next.value() - 1));
-  }
+  if (const auto fenced = log_->FencedAt(position_); fenced.has_value()) return FencedError(*fenced);
   MILLRACE_ASSIGN_OR_RETURN(segment_, log_->SegmentFor(position_));
   byte_ = 0;
   if (segment_ == nullptr) return absl::OkStatus();

@@ -102,11 +102,25 @@ Walked WalkSound(std::span<const std::byte> bytes, uint32_t position, Offset exp
   return walked;
 }
 
+// The largest timestamp of the batches below `until`, which are durable: only their headers are looked at.
+Timestamp NewestBelow(std::span<const std::byte> bytes, uint32_t until) {
+  Timestamp newest = kNoTimestamp;
+  uint32_t position = 0;
+  while (position < until) {
+    const auto batch = BatchView::Parse(bytes.subspan(position));
+    if (!batch.ok()) break;
+    newest = std::max(newest, batch->max_timestamp());
+    position += static_cast<uint32_t>(batch->size_bytes());
+  }
+  return newest;
+}
+
 }  // namespace
 
-// Finds the end of what is sound in one file, from `from` on. `torn`: something that is not lay behind it.
-absl::Status LogImpl::ScanSegment(SegmentInfo* info, uint32_t from, LeaderEpochCache* epochs, bool* torn,
-                                  RecoveryReport* report) {
+// Finds the end of what is sound in one file, from `from` on, where the offset `expected` is.
+// `sealed`: `info` says how long the segment was. `torn`: something that is not sound lay behind it.
+absl::Status LogImpl::ScanSegment(SegmentInfo* info, uint32_t from, Offset expected, bool sealed,
+                                  LeaderEpochCache* epochs, bool* torn, RecoveryReport* report) {
   MILLRACE_ASSIGN_OR_RETURN(const FileInfo file, env_.files->Stat(PathOf(info->base, kLogSuffix)));
   const auto size = static_cast<uint32_t>(std::min<uint64_t>(file.size_bytes, INT32_MAX));
   std::vector<std::byte> loaded;
@@ -126,12 +140,17 @@ absl::Status LogImpl::ScanSegment(SegmentInfo* info, uint32_t from, LeaderEpochC
     }
   }
   from = std::min(from, size);
-  const Walked walked =
-      WalkSound(bytes, from, from == 0 ? info->base : info->next_offset, info->base, epochs);
+  // What is walked says itself which epochs it has.
+  if (from == 0) epochs->TruncateFromEnd(info->base);
+  const SegmentInfo known = *info;
+  Walked walked = WalkSound(bytes, from, expected, info->base, epochs);
   report->scanned_bytes += walked.position - from;
+  // A compacted segment may reach further than its last record.
+  if (sealed && walked.position == known.length)
+    walked.next_offset = std::max(walked.next_offset, known.next_offset);
   info->length = walked.position;
   info->next_offset = walked.next_offset;
-  info->max_timestamp = std::max(info->max_timestamp, walked.max_timestamp);
+  info->max_timestamp = std::max({known.max_timestamp, walked.max_timestamp, NewestBelow(bytes, from)});
   const uint64_t content_end = EndOfContent(bytes, walked.position);
   *torn = content_end > walked.position;
   if (*torn) {
@@ -156,8 +175,13 @@ absl::StatusOr<RecoveredLog> LogImpl::RecoverByScan(const LogEntry& entry, Recov
   }
   if (!read_only_ && !names->empty())
     MILLRACE_RETURN_IF_ERROR(RecoverSwaps(env_.files, directory_, entry).status());
-  // Segments that were begun after the manifest was last synced.
+  // Segments that were begun after the manifest was last synced, and deleted ones whose new names were not.
   for (const Offset base : present) {
+    const Offset first = log.segments.front().base;
+    if (!read_only_ && base < first && first <= entry.log_start_offset) {
+      MILLRACE_RETURN_IF_ERROR(RenameSegmentFiles(env_.files, directory_, base, "", kDeletedSuffix));
+      continue;
+    }
     if (base > log.segments.back().base) log.segments.push_back({.base = base, .next_offset = base});
   }
   FlushPoint flushed = {.offset = log.segments.front().base, .segment_base = log.segments.front().base};
@@ -193,16 +217,14 @@ absl::StatusOr<RecoveredLog> LogImpl::RecoverByScan(const LogEntry& entry, Recov
     }
     bool torn = false;
     uint32_t from = 0;
+    const bool sealed = info.length > 0;
     MILLRACE_ASSIGN_OR_RETURN(const FileInfo file, env_.files->Stat(PathOf(info.base, kLogSuffix)));
     if (below && info.length > 0 && file.size_bytes >= info.length) {
       end = info.next_offset;  // durable, and of known length: damage shows when it is read
       continue;
     }
-    if (info.base == flushed.segment_base && flushed.position <= file.size_bytes) {
-      from = flushed.position;
-      info.next_offset = flushed.offset;
-    }
-    MILLRACE_RETURN_IF_ERROR(ScanSegment(&info, from, &epochs, &torn, report));
+    if (info.base == flushed.segment_base && flushed.position <= file.size_bytes) from = flushed.position;
+    MILLRACE_RETURN_IF_ERROR(ScanSegment(&info, from, from == 0 ? info.base : flushed.offset, sealed, &epochs, &torn, report));
     end = info.next_offset;
     const Offset must_reach = below                         ? log.segments[kept + 1].base
                               : info.base <= flushed.offset ? flushed.offset
@@ -260,7 +282,12 @@ absl::StatusOr<RecoveredLog> LogImpl::RecoverByScan(const LogEntry& entry, Recov
     MILLRACE_ASSIGN_OR_RETURN(const auto file,
                               env_.files->Open(PathOf(info.base, kLogSuffix), OpenMode::kReadWrite));
     MILLRACE_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
-    if (size > info.length) MILLRACE_RETURN_IF_ERROR(file->Truncate(info.length));
+    // What was written from memory, or cut, may say of itself what is not so any more.
+    RemoveSideFiles(info.base);
+    if (size <= info.length) continue;
+    MILLRACE_RETURN_IF_ERROR(file->Truncate(info.length));
+    // On the disk before anything else gets there: what was cut must not come back behind what follows.
+    MILLRACE_RETURN_IF_ERROR(file->Sync());
   }
   return log;
 }

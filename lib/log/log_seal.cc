@@ -88,6 +88,21 @@ absl::Status LogImpl::SealPending() {
   }
 }
 
+void LogImpl::RemoveSideFiles(Offset base) {
+  for (const std::string_view suffix :
+       {kGuardSuffix, kOffsetIndexSuffix, kTimeIndexSuffix, kTransactionIndexSuffix}) {
+    env_.files->Remove(PathOf(base, suffix)).IgnoreError();
+  }
+}
+
+// A guard may be older than its segment's bytes are: a truncation or a recovery was cut off between the two.
+void LogImpl::RemoveSideFilesBeyond(Offset base, uint32_t bytes) {
+  const auto file = env_.files->Open(PathOf(base, kGuardSuffix), OpenMode::kRead);
+  if (!file.ok()) return;
+  const auto guard = GuardReader::Open(file->get(), base);
+  if (!guard.ok() || !guard->seal().has_value() || guard->seal()->log_bytes > bytes) RemoveSideFiles(base);
+}
+
 // Makes the next segment ahead, with its pages in memory, so that a roll is a rename.
 void LogImpl::PrepareSpare() {
   uint64_t bytes;
