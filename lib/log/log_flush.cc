@@ -124,6 +124,10 @@ absl::Status LogImpl::SyncFlushPoint(bool now) {
 // succeed: nothing that is not known to be on the disk can be promised any more. Reads go on.
 void LogImpl::Poison(const absl::Status& status) {
   GateLock lock(&gate_);
+  PoisonLocked(status);
+}
+
+void LogImpl::PoisonLocked(const absl::Status& status) {
   if (!poison_.ok()) return;
   poison_ = Error(
       ErrorCode::kKafkaStorageError,

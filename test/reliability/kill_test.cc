@@ -112,10 +112,10 @@ int Violations(const Mode& mode, int64_t rounds, Random& random) {
   const FileBackend backend =
       std::string(mode.backend) == "mapped" ? FileBackend::kMapped : FileBackend::kReadWrite;
   int violations = 0;
-  std::unique_ptr<testing::TempDir> directory;
+  std::unique_ptr<test::TempDir> directory;
   for (int64_t round = 0; round < rounds; ++round) {
     if (round % 25 == 0)
-      directory = std::make_unique<testing::TempDir>();  // keeps what must be read in each round small
+      directory = std::make_unique<test::TempDir>();  // keeps what must be read in each round small
     const std::string path = directory->path() + "/log-0";
     const auto micros = static_cast<int64_t>(random.Below(rounds > 300 ? 25'000 : 50'000));
     const int64_t acknowledged = LiveAndDie(path, mode.name, mode.backend, micros);
