@@ -110,6 +110,7 @@ absl::StatusOr<std::unique_ptr<FlushPoints>> FlushPoints::Open(FileSystem* files
       files->Open(path, read_only ? OpenMode::kRead : OpenMode::kReadWrite);
   if (absl::IsNotFound(file.status()) && !read_only) {
     report->created = true;
+    MILLRACE_RETURN_IF_ERROR(opened->CreateLocked());
     return opened;
   }
   MILLRACE_RETURN_IF_ERROR(file.status());
@@ -140,8 +141,10 @@ absl::Status FlushPoints::Load(FlushPointsReport* report) {
       const DecodedSlot odd = DecodeSlot(bytes.subspan(kRegionBytes + i * kSlotBytes, kSlotBytes), log_no, 1);
       const bool even_sound = even.state == SlotState::kSound;
       const bool odd_sound = odd.state == SlotState::kSound;
-      if (even.state == SlotState::kDamaged || odd.state == SlotState::kDamaged) {
-        (even_sound || odd_sound ? report->one_damaged : report->both_damaged).push_back(log_no);
+      if (even.state == SlotState::kDamaged && odd.state == SlotState::kDamaged) {
+        report->both_damaged.push_back(log_no);
+      } else if (even.state == SlotState::kDamaged || odd.state == SlotState::kDamaged) {
+        (even_sound || odd_sound ? report->one_damaged : report->only_damaged).push_back(log_no);
       }
       if (!even_sound && !odd_sound) continue;
       const bool take_even = even_sound && (!odd_sound || Newer(even.version, odd.version));

@@ -36,9 +36,12 @@ struct FlushPoint {
 
 struct FlushPointsReport {
   bool created = false;
-  // Logs of which one entry is damaged (the older flush point is used) or both (none is known).
+  // Logs of which one entry is damaged: the older flush point is used.
   std::vector<uint32_t> one_damaged = {};
+  // Both entries are damaged: there was a durable one.
   std::vector<uint32_t> both_damaged = {};
+  // The only entry is damaged: its sync was cut off, or it is the first.
+  std::vector<uint32_t> only_damaged = {};
 };
 
 // Thread-safe. Set() takes a leaf mutex; Sync() calls take turns.
@@ -47,8 +50,9 @@ class FlushPoints {
   static constexpr uint32_t kLogsPerChunk = 1024;
   static constexpr uint32_t kLogsMax = 1 << 24;
 
-  // kNotFound (read-only, missing); kDataLoss: not such a file or its header is damaged: the caller may
-  // remove it and take every log as never flushed; kUnimplemented: a newer format. `files` is borrowed.
+  // Where there is none it is made, and is durable on return. kNotFound (read-only, missing); kDataLoss: not
+  // such a file or its header is damaged: the caller may remove it and take every log as never flushed;
+  // kUnimplemented: a newer format. `files` is borrowed.
   static absl::StatusOr<std::unique_ptr<FlushPoints>> Open(FileSystem* files, std::string_view path,
                                                            bool read_only, FlushPointsReport* report);
 

@@ -144,13 +144,13 @@ absl::StatusOr<AppendResult> LogImpl::AppendSlow(const Record& record, Timestamp
     MILLRACE_ASSIGN_OR_RETURN(const std::span<std::byte> batch, builder.Finish());
     return AppendBatchLocked(batch, AppendOrigin::kCoordinator);
   }
+  MILLRACE_RETURN_IF_ERROR(ResumeEpoch());
   MILLRACE_RETURN_IF_ERROR(PrepareAppend(bound, 1, timestamp));
   const Offset offset = base_ + offsets_;
   Record stamped = record;
   stamped.timestamp = timestamp;
   const size_t bytes = EncodeOneRecordBatch(data_ + position_, stamped, now, offset, leader_epoch_);
   Publish(bytes, 1, timestamp);
-  bytes_since_snapshot_ += static_cast<int64_t>(bytes);
   NoteUnflushed();
   return AppendResult{.first_offset = offset, .last_offset = offset};
 }
@@ -240,6 +240,7 @@ absl::StatusOr<AppendResult> LogImpl::AppendBatchLocked(std::span<std::byte> bat
     } else if (max_timestamp > max_timestamp_ || config_.message_timestamp_before_max_ms != INT64_MAX) {
       MILLRACE_RETURN_IF_ERROR(CheckTimestamp(max_timestamp));
     }
+    MILLRACE_RETURN_IF_ERROR(ResumeEpoch());
     Stamp(batch, first, leader_epoch_);
   }
   if (view.producer_id() != kNoProducerId) {
@@ -255,7 +256,7 @@ absl::StatusOr<AppendResult> LogImpl::AppendBatchLocked(std::span<std::byte> bat
   MILLRACE_RETURN_IF_ERROR(PrepareAppend(batch.size(), offsets, max_timestamp));
   MILLRACE_RETURN_IF_ERROR(active_->Store(position_, batch));
   if (replicated && view.leader_epoch() >= LeaderEpoch(0) && epochs_.Assign(view.leader_epoch(), first))
-    epochs_changed_ = true;
+    MILLRACE_RETURN_IF_ERROR(NoteEpochs());
   if (view.producer_id() != kNoProducerId) {
     if (auto ended = producers_.Update(ProducerBatch::Of(view)); ended.has_value() && ended->aborted) {
       active_->indexes().transactions.Append({.producer_id = ended->producer_id,
@@ -267,7 +268,6 @@ absl::StatusOr<AppendResult> LogImpl::AppendBatchLocked(std::span<std::byte> bat
     producers_.set_map_end_offset(last + 1);
   }
   Publish(batch.size(), offsets, max_timestamp);
-  bytes_since_snapshot_ += static_cast<int64_t>(batch.size());
   NoteUnflushed();
   return result;
 }
@@ -302,10 +302,7 @@ absl::Status LogImpl::PrepareAppend(size_t bytes, int32_t offsets, Timestamp tim
   if (position_ + bytes > active_->allocated()) MILLRACE_RETURN_IF_ERROR(MakeRoom(bytes));
   PrepareAhead();
   SetLimits();
-  if (bytes_since_snapshot_ > kSnapshotBytes) {
-    bytes_since_snapshot_ = 0;
-    if (producers_loaded_ && !producers_.empty()) WriteSnapshot().IgnoreError();  // a cache
-  }
+  if (position_ - snapshot_at_ >= kSnapshotBytes) MILLRACE_RETURN_IF_ERROR(TakeSnapshot());
   Touch();
   return absl::OkStatus();
 }
@@ -355,6 +352,16 @@ void LogImpl::PrepareAhead() {
   }
 }
 
+// A closed log's file is as long as the log. If it is longer, it was opened again, and a power loss took the
+// word of it: what was appended then must not come back behind what is appended now.
+absl::Status LogImpl::CutStaleTail(const std::string& path, uint32_t length) {
+  MILLRACE_ASSIGN_OR_RETURN(const auto file, env_.files->Open(path, OpenMode::kReadWrite));
+  MILLRACE_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
+  if (size <= length) return absl::OkStatus();
+  MILLRACE_RETURN_IF_ERROR(file->Truncate(length));
+  return file->Sync();
+}
+
 absl::Status LogImpl::OpenActive() {
   MILLRACE_RETURN_IF_ERROR(EnsureDirectory());
   if (slot_ == nullptr) {
@@ -373,10 +380,12 @@ absl::Status LogImpl::OpenActive() {
   const Segment::Options options = SegmentOptions(/*may_evict=*/false);
   if (end.position == 0) {
     context_->env().files->Remove(path).IgnoreError();  // an attempt that was cut off
+    RemoveSideFiles(info.base);
     MILLRACE_ASSIGN_OR_RETURN(segment, Segment::Create(options, info.base, path, first));
   } else {
+    if (std::exchange(found_closed_, false)) MILLRACE_RETURN_IF_ERROR(CutStaleTail(path, end.position));
     MILLRACE_ASSIGN_OR_RETURN(segment, Segment::OpenActive(options, info.base, path, end));
-    segment->set_indexes_complete(end.position <= config_.index_interval_bytes);
+    segment->set_indexes_complete(false);
   }
   context_->manifest().OpenedLog(log_no_);
   MILLRACE_RETURN_IF_ERROR(context_->manifest().Write());
@@ -386,8 +395,10 @@ absl::Status LogImpl::OpenActive() {
   position_ = end.position;
   offsets_ = end.offsets;
   data_ = segment->data();
+  snapshot_at_ = position_;
   max_timestamp_ = info.max_timestamp;
   max_timestamp_offset_ = info.next_offset - 1;
+  newest_known_ = end.position == 0 || info.max_timestamp != kNoTimestamp;
   index_due_ = static_cast<uint32_t>(position_ + config_.index_interval_bytes + 1);
   if (end.position > 0) {
     // The age of a reopened segment counts from now on: what its first record was stamped is not worth
@@ -397,43 +408,30 @@ absl::Status LogImpl::OpenActive() {
                              ? INT64_MAX
                              : first_timestamp_.value() + config_.segment_ms);
   }
-  MutexLock lock(&segments_mutex_);
-  if (segments_.empty()) segments_.push_back(info);
-  // Those who read the file while the log was cold find their place anew.
-  if (segments_.back().open != nullptr) segments_.back().open->set_state(Segment::State::kGone);
-  segments_.back().open = segment;
-  names_unsynced_ = true;
+  {
+    MutexLock lock(&segments_mutex_);
+    if (segments_.empty()) segments_.push_back(info);
+    // Those who read the file while the log was cold find their place anew.
+    if (segments_.back().open != nullptr) segments_.back().open->set_state(Segment::State::kGone);
+    segments_.back().open = segment;
+    names_unsynced_ = true;
+  }
   active_ = std::move(segment);
-  return absl::OkStatus();
+  return end.position <= config_.index_interval_bytes ? CompleteIndexes(*active_) : absl::OkStatus();
 }
 
 // Closes the active segment for appends and begins the next. Its files are completed in the background.
 absl::Status LogImpl::RollLocked() {
   const Offset next = base_ + offsets_;
-  std::shared_ptr<Segment> fresh;
-  std::string spare_path;
-  {
-    MutexLock lock(&segments_mutex_);
-    fresh = std::exchange(spare_, nullptr);
-    spare_path = std::exchange(spare_path_, std::string());
-  }
   const std::string path = PathOf(next, kLogSuffix);
-  const uint64_t first = FirstExtent(config_);
-  if (fresh != nullptr && env_.files->Rename(spare_path, path).ok()) {
-    fresh->Rebase(next);
-  } else {
-    if (fresh != nullptr) env_.files->Remove(spare_path).IgnoreError();
-    MILLRACE_ASSIGN_OR_RETURN(fresh, Segment::Create(SegmentOptions(/*may_evict=*/false), next, path, first));
-  }
-  if (producers_loaded_) {
-    producers_.RemoveExpired(env_.clock->CoarseWall());
-    if (!producers_.empty()) WriteSnapshot().IgnoreError();  // a cache
-  }
+  MILLRACE_ASSIGN_OR_RETURN(std::shared_ptr<Segment> fresh, TakeSpare(next));
+  if (producers_loaded_) producers_.RemoveExpired(env_.clock->CoarseWall());
+  if (producers_loaded_ && !producers_.empty()) MILLRACE_RETURN_IF_ERROR(TakeSnapshot());
   const SegmentEnd end = active_->end();
   ManifestFile& manifest = context_->manifest();
   manifest.SealSegment(log_no_, {.base = base_,
                                  .next_offset = next,
-                                 .max_timestamp = max_timestamp_,
+                                 .max_timestamp = KnownNewest(),
                                  .length = end.position,
                                  .sealed = true});
   manifest.AddSegment(log_no_, next);
@@ -451,33 +449,67 @@ absl::Status LogImpl::RollLocked() {
     MutexLock lock(&segments_mutex_);
     SegmentInfo& closed = segments_.back();
     closed.next_offset = next;
-    closed.max_timestamp = max_timestamp_;
+    closed.max_timestamp = KnownNewest();
     closed.length = end.position;
     unsealed_.push_back(active_);
     unsynced_.push_back(active_);
     segments_.push_back({.base = next, .next_offset = next, .open = fresh});
     names_unsynced_ = true;
   }
-  slot_->Roll(next, {});
-  slot_word_ = slot_->word();
   active_->set_state(Segment::State::kSealed);
+  BeginSegment(next, std::move(fresh));
+  Background(
+      [](LogImpl* log) { log->SealPending().IgnoreError(); });  // tried again by RunMaintenance and Close
+  return absl::OkStatus();
+}
+
+// The next segment, under its name: the spare, or a new one.
+absl::StatusOr<std::shared_ptr<Segment>> LogImpl::TakeSpare(Offset base) {
+  std::shared_ptr<Segment> spare;
+  std::string spare_path;
+  {
+    MutexLock lock(&segments_mutex_);
+    spare = std::exchange(spare_, nullptr);
+    spare_path = std::exchange(spare_path_, std::string());
+  }
+  const std::string path = PathOf(base, kLogSuffix);
+  if (spare != nullptr && env_.files->Rename(spare_path, path).ok()) {
+    spare->Rebase(base);
+    return spare;
+  }
+  if (spare != nullptr) env_.files->Remove(spare_path).IgnoreError();
+  env_.files->Remove(path).IgnoreError();  // a roll that was cut off
+  RemoveSideFiles(base);
+  return Segment::Create(SegmentOptions(/*may_evict=*/false), base, path, FirstExtent(config_));
+}
+
+void LogImpl::BeginSegment(Offset base, std::shared_ptr<Segment> fresh) {
+  slot_->Roll(base, {});
+  slot_word_ = slot_->word();
   active_ = std::move(fresh);
   data_ = active_->data();
-  base_ = next;
+  base_ = base;
+  snapshot_at_ -= position_;
   position_ = 0;
   offsets_ = 0;
   limit_ = 0;
   index_due_ = static_cast<uint32_t>(config_.index_interval_bytes + 1);
   max_timestamp_ = kNoTimestamp;
-  max_timestamp_offset_ = next;
+  max_timestamp_offset_ = base;
+  newest_known_ = true;
   growing_ = false;
   spare_wanted_ = false;
   roll_jitter_ms_ = config_.segment_jitter_ms > 0
                         ? static_cast<int64_t>(env_.random->Below(
                               static_cast<uint64_t>(std::min(config_.segment_jitter_ms, config_.segment_ms))))
                         : 0;
-  Background(
-      [](LogImpl* log) { log->SealPending().IgnoreError(); });  // tried again by RunMaintenance and Close
+}
+
+// Brings the snapshots up to date, so that no more than kSnapshotBytes must be read to know the producers.
+absl::Status LogImpl::TakeSnapshot() {
+  MILLRACE_RETURN_IF_ERROR(LoadProducers());
+  WriteSnapshot().IgnoreError();  // a cache
+  snapshot_at_ = position_;
   return absl::OkStatus();
 }
 
@@ -501,13 +533,27 @@ absl::Status LogImpl::SetLeaderEpoch(LeaderEpoch epoch) {
                  absl::StrFormat("%s: leader epoch %d is below the current one, %d", name_, epoch.value(),
                                  epochs_.latest().value()));
   }
+  if (epochs_.Assign(epoch, Offset(end_.load(std::memory_order_relaxed))))
+    MILLRACE_RETURN_IF_ERROR(NoteEpochs());
   leader_epoch_ = epoch;
-  if (epochs_.Assign(epoch, Offset(end_.load(std::memory_order_relaxed)))) {
-    epochs_changed_ = true;
-    context_->manifest().SetEpochs(log_no_, epochs_.entries());
-    MILLRACE_RETURN_IF_ERROR(context_->manifest().Write());
-  }
   return absl::OkStatus();
+}
+
+// A truncation takes away where the leader's epoch began, not the epoch.
+absl::Status LogImpl::ResumeEpoch() {
+  if (leader_epoch_ <= epochs_.latest()) return absl::OkStatus();
+  epochs_.Assign(leader_epoch_, Offset(end_.load(std::memory_order_relaxed)));
+  return NoteEpochs();
+}
+
+// A new epoch survives the process before a batch of it is there, and a power loss when one is flushed.
+absl::Status LogImpl::NoteEpochs() {
+  {
+    MutexLock lock(&segments_mutex_);
+    names_unsynced_ = true;
+  }
+  context_->manifest().SetEpochs(log_no_, epochs_.entries());
+  return context_->manifest().Write();
 }
 
 void LogImpl::NoteUnflushed() {

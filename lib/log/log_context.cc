@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -48,8 +49,6 @@ absl::Status LogContext::OpenFiles(Report* report) {
   FlushPointsReport flushed;
   auto points = FlushPoints::Open(&files, JoinPath(directory(), kFlushPointsFile), read_only(), &flushed);
   if (absl::IsDataLoss(points.status()) && !read_only()) {
-    // Without flush points everything is scanned after a power loss, and nothing of it can be told from a
-    // torn tail.
     report->notes.push_back(
         absl::StrFormat("%s made anew: %s", kFlushPointsFile, std::string(points.status().message())));
     MILLRACE_RETURN_IF_ERROR(files.Remove(JoinPath(directory(), kFlushPointsFile)));
@@ -60,6 +59,9 @@ absl::Status LogContext::OpenFiles(Report* report) {
   } else if (!read_only() || !absl::IsNotFound(points.status())) {
     return points.status();
   }
+  lost_flush_points_ = flushed.both_damaged;
+  // They are made, durably, before the manifest is: a directory without them has lost them.
+  flush_points_lost_ = flushed.created && !found.file.created;
 
   const bool survived = control_ != nullptr && control_->survived();
   const bool clean = found.clean && found.trusted;
@@ -78,6 +80,11 @@ absl::Status LogContext::OpenFiles(Report* report) {
   }
   manifest_->Opened();
   return manifest_->Write();
+}
+
+bool LogContext::FlushPointLost(uint32_t log_no) const {
+  return flush_points_lost_ ||
+         std::find(lost_flush_points_.begin(), lost_flush_points_.end(), log_no) != lost_flush_points_.end();
 }
 
 absl::StatusOr<std::unique_ptr<ManifestFile>> LogContext::FreshManifest() const {

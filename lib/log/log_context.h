@@ -54,6 +54,8 @@ class LogContext {
   // opened again.
   bool trust_closed() const { return trust_closed_; }
   RecoveryReport::Shutdown shutdown() const { return shutdown_; }
+  // Whether the log may have had a flush point that is not known any more.
+  bool FlushPointLost(uint32_t log_no) const;
 
   // Readers: the manifest as its writer has it now.
   absl::StatusOr<std::unique_ptr<ManifestFile>> FreshManifest() const;
@@ -75,6 +77,8 @@ class LogContext {
   std::unique_ptr<ControlFile> control_;
   std::unique_ptr<FlushPoints> flush_points_;
   bool trust_closed_ = false;
+  bool flush_points_lost_ = false;
+  std::vector<uint32_t> lost_flush_points_;
   RecoveryReport::Shutdown shutdown_ = RecoveryReport::Shutdown::kClean;
 };
 

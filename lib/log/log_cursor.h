@@ -27,9 +27,6 @@ class LogCursorImpl final : public LogCursor {
  private:
   absl::StatusOr<LogSlice> NextSlow(size_t bytes_max);
   absl::StatusOr<LogSlice> ReadChunk(SegmentEnd end, size_t bytes_max);
-  // Whether the batch at the front of `bytes`, from `position` of the segment, is whole, sound and follows
-  // on.
-  bool IsSound(std::span<const std::byte> bytes, uint32_t position, Offset expected, SegmentEnd end) const;
   std::optional<std::pair<uint32_t, Offset>> SoundBehind(uint32_t position, Offset expected, SegmentEnd end);
   absl::Status Damaged(uint32_t position, Offset expected, SegmentEnd end);
   absl::Status OutOfRange() const;

@@ -16,10 +16,7 @@
 namespace millrace::inline v0 {
 namespace {
 
-// Ranges that were given up, and ranges that Open found to be gone: magic, count, {first, next}, crc. Files
-// that only a log has that needs them.
-constexpr std::string_view kClearedFile = "millrace.cleared";
-constexpr std::string_view kFencedFile = "millrace.fenced";
+// In a file of ranges: magic, count, {first, next}, crc; big-endian.
 constexpr uint32_t kRangesMagic = 0x6d6c6331;
 
 }  // namespace
@@ -72,6 +69,7 @@ absl::Status LogImpl::LoadDamage() {
 }
 
 absl::Status LogImpl::CutFenced(Offset end) {
+  MutexLock files_lock(&damage_files_mutex_);
   std::vector<DamagedRange> fenced;
   std::vector<DamagedRange> cleared;
   bool cut = false;
@@ -84,6 +82,7 @@ absl::Status LogImpl::CutFenced(Offset end) {
         range.next = std::min(range.next, end);
       }
     }
+    has_cleared_.store(!cleared_.empty(), std::memory_order_release);
     fenced = fenced_;
     cleared = cleared_;
   }
@@ -93,6 +92,7 @@ absl::Status LogImpl::CutFenced(Offset end) {
 }
 
 absl::Status LogImpl::NoteDamage(const std::vector<DamagedRange>& found) {
+  MutexLock files_lock(&damage_files_mutex_);
   std::vector<DamagedRange> fenced;
   {
     MutexLock lock(&damage_mutex_);
@@ -156,6 +156,7 @@ absl::Status LogImpl::ClearFenced(DamagedRange range) {
     GateLock lock(&gate_);
     MILLRACE_RETURN_IF_ERROR(CheckWritable());
   }
+  MutexLock files_lock(&damage_files_mutex_);
   std::vector<DamagedRange> cleared;
   {
     MutexLock lock(&damage_mutex_);
@@ -183,12 +184,13 @@ absl::StatusOr<std::vector<DamagedRange>> LogImpl::Verify() {
     absl::StatusOr<LogSlice> slice = cursor.Next(4 << 20);
     if (const auto damage = DamagedRangeOf(slice.status()); damage.has_value()) {
       if (found.empty() || !(found.back() == *damage)) found.push_back(*damage);
-      MILLRACE_RETURN_IF_ERROR(cursor.Seek(damage->next));
+      // At the end already if it was truncated meanwhile.
+      if (!cursor.Seek(damage->next).ok()) return found;
       continue;
     }
     // Deleted while it was read.
     if (ErrorCodeOf(slice.status()) == ErrorCode::kOffsetOutOfRange && from < log_start_offset()) {
-      MILLRACE_RETURN_IF_ERROR(cursor.Seek(log_start_offset()));
+      if (!cursor.Seek(log_start_offset()).ok()) return found;
       continue;
     }
     if (!slice.ok()) return slice.status();
@@ -200,97 +202,6 @@ absl::StatusOr<std::vector<DamagedRange>> LogImpl::Verify() {
       found.push_back(range);
     }
   }
-}
-
-// --- Copies
-
-absl::StatusOr<LogEntry> LogImpl::CopyTo(std::string_view directory) {
-  MILLRACE_RETURN_IF_ERROR(CheckOpen());
-  MutexLock maintenance_lock(&maintenance_mutex_);
-  MILLRACE_RETURN_IF_ERROR(SealPending());
-  LogEntry entry = {.log_start_offset = log_start_offset(), .closed = true};
-  std::vector<SegmentInfo> all;
-  SegmentEnd end;
-  std::shared_ptr<Segment> active;
-  {
-    GateLock lock(&gate_);
-    MutexLock segments_lock(&segments_mutex_);
-    all = segments_;
-    active = active_;
-    if (active != nullptr) end = active->end();
-    entry.epochs.assign(epochs_.entries().begin(), epochs_.entries().end());
-  }
-  const auto copy = [&](Offset base, std::string_view suffix, bool may_link,
-                        uint64_t bytes_max) -> absl::Status {
-    const std::string from = PathOf(base, suffix);
-    const std::string to = JoinPath(directory, SegmentFileName(base, suffix));
-    if (may_link && env_.files->Link(from, to).ok()) return absl::OkStatus();
-    const auto source = env_.files->Open(from, OpenMode::kRead);
-    if (absl::IsNotFound(source.status()) && suffix != kLogSuffix) return absl::OkStatus();
-    if (!source.ok()) return source.status();
-    MILLRACE_ASSIGN_OR_RETURN(const auto target, env_.files->Open(to, OpenMode::kCreateNew));
-    std::vector<std::byte> buffer(1 << 20);
-    for (uint64_t at = 0; at < bytes_max;) {
-      MILLRACE_ASSIGN_OR_RETURN(
-          const size_t got,
-          (*source)->ReadAt(at, std::span(buffer).first(std::min<uint64_t>(buffer.size(), bytes_max - at))));
-      if (got == 0) break;
-      MILLRACE_RETURN_IF_ERROR(target->WriteAt(at, std::span(buffer).first(got)));
-      at += got;
-    }
-    return target->Sync();
-  };
-  for (size_t i = 0; i < all.size(); ++i) {
-    const SegmentInfo& info = all[i];
-    const bool last = i + 1 == all.size();
-    const uint64_t length = last && active != nullptr ? end.position : info.length;
-    if (length > 0) MILLRACE_RETURN_IF_ERROR(copy(info.base, kLogSuffix, /*may_link=*/!last, length));
-    if (!last) {
-      for (const std::string_view suffix :
-           {kOffsetIndexSuffix, kTimeIndexSuffix, kTransactionIndexSuffix, kGuardSuffix}) {
-        MILLRACE_RETURN_IF_ERROR(copy(info.base, suffix, /*may_link=*/false, UINT64_MAX));
-      }
-    }
-    const Offset next = last && active != nullptr ? info.base + end.offsets : info.next_offset;
-    entry.segments.push_back({.base = info.base,
-                              .next_offset = next,
-                              .max_timestamp = info.max_timestamp,
-                              .length = static_cast<uint32_t>(length),
-                              .sealed = !last});
-    entry.active_length = static_cast<uint32_t>(length);
-    entry.end_offset = next;
-  }
-  MILLRACE_RETURN_IF_ERROR(env_.files->SyncDirectory(directory));
-  return entry;
-}
-
-absl::Status LogImpl::Checkpoint(std::string_view directory) {
-  MILLRACE_RETURN_IF_ERROR(CheckOpen());
-  MILLRACE_RETURN_IF_ERROR(env_.files->CreateDirectory(directory));
-  MILLRACE_ASSIGN_OR_RETURN(const LogEntry entry, CopyTo(directory));
-  ManifestReport report;
-  MILLRACE_ASSIGN_OR_RETURN(const auto manifest,
-                            ManifestFile::Open(env_.files, JoinPath(directory, kManifestFile),
-                                               RecordFile::Access::kCreate, &report));
-  MILLRACE_ASSIGN_OR_RETURN(const uint32_t log_no, manifest->CreateLog("", entry.segments.front().base));
-  AddToManifest(manifest.get(), log_no, entry);
-  manifest->CleanClose();
-  MILLRACE_RETURN_IF_ERROR(manifest->Sync());
-  return env_.files->SyncDirectory(ParentOf(directory));
-}
-
-// Writes what CopyTo returned under another number.
-void LogImpl::AddToManifest(ManifestFile* manifest, uint32_t log_no, const LogEntry& entry) {
-  for (const ManifestSegment& segment : entry.segments) {
-    if (segment.sealed) {
-      manifest->SealSegment(log_no, segment);
-    } else if (segment.base != entry.segments.front().base) {
-      manifest->AddSegment(log_no, segment.base);
-    }
-  }
-  manifest->SetLogStartOffset(log_no, entry.log_start_offset);
-  if (!entry.epochs.empty()) manifest->SetEpochs(log_no, entry.epochs);
-  manifest->CloseLog(log_no, entry.active_length, entry.end_offset);
 }
 
 }  // namespace millrace::inline v0

@@ -38,6 +38,9 @@ inline constexpr std::string_view kMetaPropertiesFile = "meta.properties";
 inline constexpr std::string_view kManifestFile = "millrace.manifest";
 inline constexpr std::string_view kControlFile = "millrace.control";
 inline constexpr std::string_view kFlushPointsFile = "millrace.flush";
+// Ranges that were given up, and ranges that opening found to be gone. Only a log has them that needs them.
+inline constexpr std::string_view kClearedFile = "millrace.cleared";
+inline constexpr std::string_view kFencedFile = "millrace.fenced";
 inline constexpr std::string_view kLockFile = ".lock";
 
 // "00000000000000001234.log". `base` must not be negative.

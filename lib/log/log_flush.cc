@@ -7,6 +7,7 @@
 #include "base/return_if_error.h"
 #include "log/log_files.h"
 #include "log/log_impl.h"
+#include "log/scan_recovery.h"
 #include "millrace/status.h"
 
 namespace millrace::inline v0 {
@@ -194,6 +195,22 @@ void LogImpl::CompleteDurable() {
   if (again) Background([](LogImpl* log) { log->RunDurable(); });
 }
 
+namespace {
+
+// Stores the first `bytes` bytes of a file over themselves, so that the next sync writes them.
+absl::Status WriteAgain(FileSystem* files, const std::string& path, uint64_t bytes) {
+  MILLRACE_ASSIGN_OR_RETURN(const auto file, files->Open(path, OpenMode::kReadWrite));
+  std::vector<std::byte> content;
+  for (uint64_t at = 0; at < bytes; at += content.size()) {
+    content.resize(std::min<uint64_t>(bytes - at, 1 << 20));
+    MILLRACE_RETURN_IF_ERROR(ReadExactly(file.get(), at, content));
+    MILLRACE_RETURN_IF_ERROR(file->WriteAt(at, content));
+  }
+  return file->Sync();
+}
+
+}  // namespace
+
 absl::Status LogImpl::Revive(RecoveryReport* report) {
   RecoveryReport ignored;
   if (report == nullptr) report = &ignored;
@@ -221,24 +238,20 @@ absl::Status LogImpl::Revive(RecoveryReport* report) {
     active_.reset();
     data_ = nullptr;
   }
-  std::optional<LogEntry> entry = context_->manifest().FindDirectory(
-      own_context_ != nullptr ? "" : directory_.substr(directory_.rfind('/') + 1));
+  std::optional<LogEntry> entry = context_->manifest().Find(log_no_);
   if (!entry.has_value()) return absl::InternalError(absl::StrFormat("%s is not in the manifest", name_));
   entry->log_start_offset = std::max(entry->log_start_offset, log_start_offset());
-  MILLRACE_ASSIGN_OR_RETURN(RecoveredLog recovered, RecoverByScan(*entry, report));
+  MILLRACE_ASSIGN_OR_RETURN(RecoveredLog recovered, ScanRecovery(this, *entry, report).Run());
   // What was read back must be made durable once more before it is promised: the failed sync may have left it
   // in the cache alone.
   for (const SegmentInfo& info : recovered.segments) {
     if (info.length == 0 || info.next_offset <= recovered.flushed_offset) continue;
-    MILLRACE_ASSIGN_OR_RETURN(const auto file,
-                              env_.files->Open(PathOf(info.base, kLogSuffix), OpenMode::kReadWrite));
-    std::vector<std::byte> content(info.length);
-    MILLRACE_RETURN_IF_ERROR(ReadExactly(file.get(), 0, content));
-    MILLRACE_RETURN_IF_ERROR(file->WriteAt(0, content));
-    MILLRACE_RETURN_IF_ERROR(file->Sync());
+    MILLRACE_RETURN_IF_ERROR(WriteAgain(env_.files, PathOf(info.base, kLogSuffix), info.length));
   }
   report->end_offset = recovered.segments.back().next_offset;
   report->damaged = recovered.damaged;
+  MILLRACE_RETURN_IF_ERROR(NoteDamage(recovered.damaged));
+  MILLRACE_RETURN_IF_ERROR(CutFenced(report->end_offset));
   recovered.flushed_offset = report->end_offset;
   const SegmentInfo last = recovered.segments.back();
   Adopt(std::move(recovered));

@@ -34,12 +34,14 @@
 namespace millrace::inline v0 {
 
 class LogCursorImpl;
+class ScanRecovery;
 
 // One segment of the log, open or not.
 struct SegmentInfo {
   Offset base{0};
   // Of closed segments; the active one knows better.
   Offset next_offset{0};
+  // kNoTimestamp: not known, where the segment was reopened with something in it.
   Timestamp max_timestamp = kNoTimestamp;
   uint32_t length = 0;
   std::shared_ptr<Segment> open = nullptr;
@@ -53,10 +55,14 @@ struct RecoveredLog {
   Offset flushed_offset{0};
   std::vector<DamagedRange> damaged = {};
   std::vector<EpochEntry> epochs = {};
+  // Its last owner closed it.
+  bool closed = false;
+  // Names of files, or the manifest, may not be on the disk yet.
+  bool names_unsynced = false;
 };
 
 // Thread-safe. Lock order: background_->mutex, maintenance_mutex_, seal_mutex_, gate_, segments_mutex_;
-// sync_mutex_ and the others are leaves.
+// sync_mutex_ and the others are leaves; damage_files_mutex_ comes before damage_mutex_.
 class LogImpl final : public Log, public CleanableLog {
  public:
   struct Open {
@@ -156,17 +162,15 @@ class LogImpl final : public Log, public CleanableLog {
 
  private:
   friend class LogCursorImpl;
+  friend class ScanRecovery;
   explicit LogImpl(Open open);
 
   // --- Opening (log_open.cc, log_recovery.cc)
   absl::Status Start(LogEntry entry, RecoveryReport* report);
   absl::StatusOr<RecoveredLog> Recover(const LogEntry& entry, RecoveryReport* report);
-  absl::StatusOr<RecoveredLog> RecoverByScan(const LogEntry& entry, RecoveryReport* report);
-  absl::Status ScanSegment(SegmentInfo* info, uint32_t from, Offset expected, bool sealed,
-                           LeaderEpochCache* epochs, bool* torn, RecoveryReport* report);
   void Adopt(RecoveredLog recovered);
   absl::Status ReopenUnsynced();
-  absl::Status EnsureDirectory();
+  absl::Status EnsureDirectory() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   Segment::Options SegmentOptions(bool may_evict) const;
   std::string PathOf(Offset base, std::string_view suffix) const;
   absl::Status LoadDamage();
@@ -175,16 +179,22 @@ class LogImpl final : public Log, public CleanableLog {
   absl::Status CheckWritable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   absl::Status PrepareAppend(size_t bytes, int32_t offsets, Timestamp timestamp)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  absl::Status CutStaleTail(const std::string& path, uint32_t length);
   absl::Status OpenActive() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   absl::Status MakeRoom(size_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   bool MustRoll(size_t bytes, int32_t offsets, Timestamp timestamp) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   absl::Status RollLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  absl::StatusOr<std::shared_ptr<Segment>> TakeSpare(Offset base) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  void BeginSegment(Offset base, std::shared_ptr<Segment> fresh) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  absl::Status TakeSnapshot() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   void SetLimits() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   void PrepareAhead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   void Publish(size_t bytes, int32_t offsets, Timestamp timestamp) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   void AddIndexEntry(uint32_t position, Offset last_offset) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   bool IndexIsFull() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  absl::Status ResumeEpoch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  absl::Status NoteEpochs() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   void NoteUnflushed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   absl::Status CheckRecord(const Record& record, size_t bound, Timestamp timestamp, Timestamp now) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
@@ -224,6 +234,7 @@ class LogImpl final : public Log, public CleanableLog {
   absl::StatusOr<std::shared_ptr<Segment>> SegmentFor(Offset offset);
   absl::StatusOr<std::shared_ptr<Segment>> SegmentAfter(Offset base);
   absl::StatusOr<std::shared_ptr<Segment>> OpenSegment(Offset base);
+  absl::Status CompleteIndexes(Segment& segment) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   absl::StatusOr<uint32_t> PositionOf(Segment& segment, Offset offset);
   bool RefreshFromWriter();
   bool CanPin() const;
@@ -242,7 +253,15 @@ class LogImpl final : public Log, public CleanableLog {
   // Past cleared ranges: where to read instead of `offset`.
   Offset SkipCleared(Offset offset) const;
 
-  // --- Retention (log_maintenance.cc)
+  // --- Copies (log_copy.cc)
+  absl::Status CopySegment(const SegmentInfo& info, std::string_view directory);
+  absl::Status CopyState(Offset end, std::string_view directory);
+
+  // --- Retention (log_maintenance.cc) and truncation (log_truncate.cc)
+  absl::Status ResolveTimestamps();
+  Timestamp KnownNewest() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_) {
+    return newest_known_ ? max_timestamp_ : kNoTimestamp;
+  }
   absl::StatusOr<std::vector<Offset>> FindOldSegments();
   absl::Status DeleteOldSegments();
   absl::Status RemoveSegments(const std::vector<Offset>& bases);
@@ -252,10 +271,21 @@ class LogImpl final : public Log, public CleanableLog {
     SegmentEnd end;
     Timestamp max_timestamp = kNoTimestamp;
   };
-  absl::StatusOr<Kept> KeepBelow(const Segment& source, Offset offset) const;
-  absl::Status SwapTruncated(Offset base, const std::string& fresh_path, Offset new_end,
-                             const std::vector<Offset>& gone) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
-  void RemoveSnapshotsFrom(Offset offset);
+  // What a truncation leaves of the segment at `base`, and the segments behind it.
+  struct Truncation {
+    Offset base{0};
+    Kept kept = {};
+    std::vector<Offset> gone = {};
+    std::shared_ptr<Segment> fresh = nullptr;
+    std::string path = {};
+    Offset end() const { return base + kept.end.offsets; }
+  };
+  absl::StatusOr<Truncation> PrepareTruncation(Offset offset) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  absl::StatusOr<Kept> KeepBelow(Segment& source, Offset offset) const;
+  absl::Status SwapTruncated(const Truncation& cut) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  void AdoptTruncated(Truncation cut) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  // Whether there were any.
+  bool RemoveSnapshotsFrom(Offset offset);
   absl::StatusOr<int64_t> CompactOnce(bool force);
   void RemoveLingering(bool all);
   void SweepLeftovers();
@@ -296,6 +326,8 @@ class LogImpl final : public Log, public CleanableLog {
   Offset base_ ABSL_GUARDED_BY(gate_){0};
   Timestamp max_timestamp_ ABSL_GUARDED_BY(gate_) = kNoTimestamp;
   Offset max_timestamp_offset_ ABSL_GUARDED_BY(gate_){0};
+  // False: the segment was reopened, and max_timestamp_ is of what was appended since.
+  bool newest_known_ ABSL_GUARDED_BY(gate_) = true;
   LeaderEpoch leader_epoch_ ABSL_GUARDED_BY(gate_) = kNoLeaderEpoch;
   // Records stamped outside [low, high] need a closer look; so do all after roll_at_.
   Timestamp roll_at_ ABSL_GUARDED_BY(gate_){INT64_MAX};
@@ -305,16 +337,18 @@ class LogImpl final : public Log, public CleanableLog {
   // --- The rest of the writer's state
   TopicConfig config_ ABSL_GUARDED_BY(gate_);
   bool closed_ ABSL_GUARDED_BY(gate_) = false;
+  // By its last owner, and not opened for appending since.
+  bool found_closed_ ABSL_GUARDED_BY(gate_) = false;
   absl::Status poison_ ABSL_GUARDED_BY(gate_);
   Timestamp first_timestamp_ ABSL_GUARDED_BY(gate_) = kNoTimestamp;
   int64_t roll_jitter_ms_ ABSL_GUARDED_BY(gate_) = 0;
   bool directory_made_ ABSL_GUARDED_BY(gate_) = false;
-  bool snapshot_due_ ABSL_GUARDED_BY(gate_) = false;
-  int64_t bytes_since_snapshot_ ABSL_GUARDED_BY(gate_) = 0;
+  // Where the newest snapshot of the producers was taken, as a position of the active segment; negative:
+  // before it.
+  int64_t snapshot_at_ ABSL_GUARDED_BY(gate_) = 0;
   ProducerStateTable producers_ ABSL_GUARDED_BY(gate_);
   bool producers_loaded_ ABSL_GUARDED_BY(gate_) = false;
   LeaderEpochCache epochs_ ABSL_GUARDED_BY(gate_);
-  bool epochs_changed_ ABSL_GUARDED_BY(gate_) = false;
   MonotonicNanos unflushed_since_ ABSL_GUARDED_BY(gate_) = kNever;
   bool growing_ ABSL_GUARDED_BY(gate_) = false;
   bool spare_wanted_ ABSL_GUARDED_BY(gate_) = false;
@@ -356,6 +390,8 @@ class LogImpl final : public Log, public CleanableLog {
   bool durable_posted_ ABSL_GUARDED_BY(sync_mutex_) = false;
   MonotonicNanos flush_point_synced_ ABSL_GUARDED_BY(sync_mutex_);
 
+  // The files of ranges follow the lists one change at a time. Before damage_mutex_.
+  Mutex damage_files_mutex_;
   mutable Mutex damage_mutex_;
   std::vector<DamagedRange> fenced_ ABSL_GUARDED_BY(damage_mutex_);
   std::vector<DamagedRange> cleared_ ABSL_GUARDED_BY(damage_mutex_);

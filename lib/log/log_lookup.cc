@@ -38,7 +38,10 @@ absl::StatusOr<std::optional<Log::TimestampOffset>> LogImpl::OffsetForTimestamp(
     GateLock lock(&gate_);
     MutexLock segments_lock(&segments_mutex_);
     for (size_t i = 0; i + 1 < segments_.size(); ++i) {
-      if (segments_[i].max_timestamp >= timestamp) break;
+      // One of which it is not known may have it.
+      if (segments_[i].max_timestamp >= timestamp ||
+          (segments_[i].max_timestamp == kNoTimestamp && segments_[i].length > 0))
+        break;
       start = std::max(start, segments_[i + 1].base);
     }
   }
@@ -82,7 +85,12 @@ absl::StatusOr<std::optional<Log::TimestampOffset>> LogImpl::OffsetOfMaxTimestam
     // The segment that has the latest; of a reopened active segment that is not known before it is read.
     GateLock lock(&gate_);
     MutexLock segments_lock(&segments_mutex_);
-    if (active_ != nullptr && active_->indexes_complete()) {
+    const bool known =
+        active_ != nullptr && newest_known_ &&
+        std::none_of(segments_.begin(), std::prev(segments_.end()), [](const SegmentInfo& info) {
+          return info.length > 0 && info.max_timestamp == kNoTimestamp;
+        });
+    if (known) {
       Timestamp latest = max_timestamp_;
       Offset from = segments_.back().base;
       for (size_t i = 0; i + 1 < segments_.size(); ++i) {
@@ -154,8 +162,8 @@ absl::Status LogImpl::LoadProducers() {
   }
   for (const SegmentInfo& info : segments) {
     const Offset next = info.open != nullptr ? info.open->next_offset() : info.next_offset;
-    if (next <= from) continue;
     std::shared_ptr<Segment> segment = info.open;
+    if (next <= from || (segment == nullptr && info.length == 0)) continue;
     if (segment == nullptr) {
       const SegmentEnd whole = {.offsets = static_cast<uint32_t>(info.next_offset - info.base),
                                 .position = info.length};
@@ -167,8 +175,9 @@ absl::Status LogImpl::LoadProducers() {
     MILLRACE_ASSIGN_OR_RETURN(const Segment::Bytes bytes, segment->Read(0, length));
     for (uint32_t at = 0; at < length;) {
       const auto batch = BatchView::Parse(bytes.bytes.subspan(at));
-      if (!batch.ok()) break;  // damage: what is behind it in this segment is not known
-      if (batch->base_offset() >= from) producers_.Update(ProducerBatch::Of(*batch));
+      // Damage: what is behind it in this segment is not known.
+      if (!batch.ok() || (at < segment->trusted_from() && !batch->CrcIsValid())) break;
+      if (batch->last_offset() >= from) producers_.Update(ProducerBatch::Of(*batch));
       at += static_cast<uint32_t>(batch->size_bytes());
     }
   }

@@ -44,6 +44,42 @@ absl::Status LogImpl::RunMaintenance() {
   return absl::OkStatus();
 }
 
+// Of a segment that was reopened it may not be known how new its records are. The file's last change comes
+// after them: while that is not late, they are not, and nothing need be read.
+absl::Status LogImpl::ResolveTimestamps() {
+  const TopicConfig config = this->config();
+  if (!config.cleanup_policy.remove || config.retention_ms < 0) return absl::OkStatus();
+  const Timestamp now = env_.clock->Wall();
+  std::vector<Offset> unknown;
+  {
+    GateLock gate_lock(&gate_);
+    MutexLock lock(&segments_mutex_);
+    for (const SegmentInfo& info : segments_) {
+      const bool active = active_ != nullptr && info.open == active_;
+      const bool known = active ? newest_known_ : info.length == 0 || info.max_timestamp != kNoTimestamp;
+      if (!known) unknown.push_back(info.base);
+    }
+  }
+  for (const Offset base : unknown) {
+    const auto file = env_.files->Stat(PathOf(base, kLogSuffix));
+    if (!file.ok() || now - Timestamp(file->modified_ms) <= config.retention_ms) return absl::OkStatus();
+    MILLRACE_ASSIGN_OR_RETURN(const std::shared_ptr<Segment> segment, OpenSegment(base));
+    if (segment == nullptr) continue;
+    GateLock gate_lock(&gate_);
+    if (segment == active_) {
+      MILLRACE_RETURN_IF_ERROR(CompleteIndexes(*segment));
+      continue;
+    }
+    MILLRACE_ASSIGN_OR_RETURN(const SegmentIndexes* indexes,
+                              segment->LoadIndexes(config_.index_interval_bytes));
+    MutexLock lock(&segments_mutex_);
+    const auto at = std::find_if(segments_.begin(), segments_.end(),
+                                 [&](const SegmentInfo& info) { return info.base == base; });
+    if (at != segments_.end()) at->max_timestamp = indexes->times.Last().timestamp;
+  }
+  return absl::OkStatus();
+}
+
 // Kafka's deleteRetentionMsBreachedSegments and deleteRetentionSizeBreachedSegments, oldest first.
 absl::StatusOr<std::vector<Offset>> LogImpl::FindOldSegments() {
   const TopicConfig config = this->config();
@@ -62,7 +98,7 @@ absl::StatusOr<std::vector<Offset>> LogImpl::FindOldSegments() {
       const bool last = i + 1 == segments_.size();
       const SegmentInfo& info = segments_[i];
       const int64_t length = info.open != nullptr ? info.open->end().position : info.length;
-      const Timestamp newest = last && active_ != nullptr ? max_timestamp_ : info.max_timestamp;
+      const Timestamp newest = last && active_ != nullptr ? KnownNewest() : info.max_timestamp;
       const bool out = !last && info.next_offset <= log_start;
       const bool late = config.cleanup_policy.remove && config.retention_ms >= 0 && newest != kNoTimestamp &&
                         now - newest > config.retention_ms;
@@ -70,7 +106,7 @@ absl::StatusOr<std::vector<Offset>> LogImpl::FindOldSegments() {
           config.cleanup_policy.remove && config.retention_bytes >= 0 && beyond >= length && length > 0;
       if (!out && !late && !(large && !last)) break;
       if (last) {
-        roll = late && length > 0 && active_ != nullptr;
+        roll = late && length > 0;
         break;
       }
       beyond -= length;
@@ -79,12 +115,14 @@ absl::StatusOr<std::vector<Offset>> LogImpl::FindOldSegments() {
   }
   if (!roll) return old;
   // The newest records are late as well: they go with a segment of their own.
+  if (active_ == nullptr) MILLRACE_RETURN_IF_ERROR(OpenActive());
   old.push_back(base_);
   MILLRACE_RETURN_IF_ERROR(RollLocked());
   return old;
 }
 
 absl::Status LogImpl::DeleteOldSegments() {
+  MILLRACE_RETURN_IF_ERROR(ResolveTimestamps());
   MILLRACE_ASSIGN_OR_RETURN(const std::vector<Offset> old, FindOldSegments());
   if (old.empty()) return absl::OkStatus();
   MILLRACE_RETURN_IF_ERROR(SealPending());
@@ -122,7 +160,7 @@ void LogImpl::RaiseLogStart(Offset offset) {
   GateLock lock(&gate_);
   log_start_.store(offset.value(), std::memory_order_release);
   if (slot_ != nullptr) slot_->SetLogStart(offset);
-  if (epochs_.TruncateFromStart(offset)) epochs_changed_ = true;
+  epochs_.TruncateFromStart(offset);
 }
 
 // Takes closed segments out of the log. Their files linger under another name, for readers in other
@@ -234,150 +272,6 @@ void LogImpl::SweepLeftovers() {
   }
   std::sort(snapshots.begin(), snapshots.end());
   for (size_t i = 0; i + 2 < snapshots.size(); ++i) env_.files->Remove(snapshots[i]).IgnoreError();
-}
-
-// --- Truncation
-
-// A published end is never taken back in a file that readers may have mapped: what stays of the segment is
-// copied to a new file.
-absl::Status LogImpl::TruncateTo(Offset offset) {
-  MutexLock maintenance_lock(&maintenance_mutex_);
-  MILLRACE_RETURN_IF_ERROR(SealPending());
-  GateLock lock(&gate_);
-  MILLRACE_RETURN_IF_ERROR(CheckWritable());
-  const Offset end(end_.load(std::memory_order_relaxed));
-  if (offset >= end) return absl::OkStatus();
-  if (offset < log_start_offset()) {
-    return Error(ErrorCode::kOffsetOutOfRange,
-                 absl::StrFormat("%s: cannot truncate to offset %d below the log's start %d", name_,
-                                 offset.value(), log_start_offset().value()));
-  }
-  if (active_ == nullptr) MILLRACE_RETURN_IF_ERROR(OpenActive());
-  std::vector<SegmentInfo> all;
-  {
-    MutexLock segments_lock(&segments_mutex_);
-    all = segments_;
-  }
-  size_t keep = all.size() - 1;
-  while (keep > 0 && all[keep].base >= offset) --keep;
-  SegmentInfo& last = all[keep];
-  std::shared_ptr<Segment> source = last.open;
-  if (source == nullptr) {
-    const SegmentEnd whole = {.offsets = static_cast<uint32_t>(last.next_offset - last.base),
-                              .position = last.length};
-    MILLRACE_ASSIGN_OR_RETURN(
-        source, Segment::OpenForReading(SegmentOptions(/*may_evict=*/false), last.base,
-                                        PathOf(last.base, kLogSuffix), whole, Segment::State::kSealed));
-  }
-  MILLRACE_ASSIGN_OR_RETURN(const Kept kept, KeepBelow(*source, offset));
-  const std::string fresh_path = PathOf(last.base, kLogSuffix) + std::string(kTemporarySuffix);
-  env_.files->Remove(fresh_path).IgnoreError();
-  MILLRACE_ASSIGN_OR_RETURN(std::shared_ptr<Segment> fresh,
-                            Segment::Create(SegmentOptions(/*may_evict=*/false), last.base, fresh_path,
-                                            std::max<uint64_t>(kept.end.position, 1)));
-  if (kept.end.position > 0) {
-    MILLRACE_ASSIGN_OR_RETURN(const Segment::Bytes bytes, source->Read(0, kept.end.position));
-    MILLRACE_RETURN_IF_ERROR(fresh->Store(0, bytes.bytes));
-  }
-  fresh->Publish(kept.end);
-  fresh->set_indexes_complete(kept.end.position <= config_.index_interval_bytes);
-  MILLRACE_RETURN_IF_ERROR(fresh->file()->Sync());
-  const Offset new_end = last.base + kept.end.offsets;
-  // Durable before the data goes: recovery must not miss what was truncated on purpose.
-  if (flushed_offset() > new_end) {
-    context_->flush_points()->Set(
-        log_no_, {.offset = new_end, .segment_base = last.base, .position = kept.end.position});
-    MILLRACE_RETURN_IF_ERROR(context_->flush_points()->Sync());
-    flushed_.store(new_end.value(), std::memory_order_release);
-  }
-  std::vector<Offset> gone;
-  for (size_t i = keep + 1; i < all.size(); ++i) gone.push_back(all[i].base);
-  ManifestFile& manifest = context_->manifest();
-  if (!gone.empty()) manifest.RemoveSegments(log_no_, gone);
-  manifest.UnsealSegment(log_no_, last.base);
-  if (epochs_.TruncateFromEnd(new_end)) manifest.SetEpochs(log_no_, epochs_.entries());
-  leader_epoch_ = epochs_.latest();
-  // The slot first: a crash from here on finds the shorter log, in the old file or the new one.
-  slot_->Roll(last.base, kept.end);
-  slot_word_ = slot_->word();
-  if (absl::Status status = SwapTruncated(last.base, fresh_path, new_end, gone); !status.ok()) {
-    // Neither the old log nor the new one: whatever is there is found out by reading it.
-    PoisonLocked(status);
-    return status;
-  }
-  {
-    MutexLock segments_lock(&segments_mutex_);
-    while (segments_.size() > keep) {
-      Forget(segments_.back());
-      segments_.pop_back();
-    }
-    segments_.push_back({.base = last.base, .next_offset = last.base, .open = fresh});
-    const Timestamp now = env_.clock->Wall();
-    for (const Offset base : gone) lingering_.push_back({.base = base, .due = now});
-  }
-  producers_.Clear();
-  producers_loaded_ = false;
-  active_ = std::move(fresh);
-  data_ = active_->data();
-  base_ = last.base;
-  position_ = kept.end.position;
-  offsets_ = kept.end.offsets;
-  max_timestamp_ = kept.max_timestamp;
-  max_timestamp_offset_ = new_end - 1;
-  index_due_ = static_cast<uint32_t>(position_ + config_.index_interval_bytes + 1);
-  end_.store(new_end.value(), std::memory_order_release);
-  limit_ = 0;
-  return absl::OkStatus();
-}
-
-// Puts the shortened segment in its place and the segments behind it away. Durable on return: an older
-// manifest would speak of segments that new ones have taken the place of.
-absl::Status LogImpl::SwapTruncated(Offset base, const std::string& fresh_path, Offset new_end,
-                                    const std::vector<Offset>& gone) {
-  MILLRACE_RETURN_IF_ERROR(context_->manifest().Sync());
-  for (const Offset old : gone)
-    MILLRACE_RETURN_IF_ERROR(RenameSegmentFiles(env_.files, directory_, old, "", kDeletedSuffix));
-  RemoveSideFiles(base);
-  RemoveSnapshotsFrom(new_end + 1);
-  MILLRACE_RETURN_IF_ERROR(env_.files->Rename(fresh_path, PathOf(base, kLogSuffix)));
-  MILLRACE_RETURN_IF_ERROR(env_.files->SyncDirectory(directory_));
-  return CutFenced(new_end);
-}
-
-// The whole batches of `source` that lie below `offset`: a batch is never cut.
-absl::StatusOr<LogImpl::Kept> LogImpl::KeepBelow(const Segment& source, Offset offset) const {
-  Kept kept;
-  const SegmentEnd end = source.end();
-  std::array<std::byte, kBatchHeaderBytes> buffer;
-  while (kept.end.position < end.position) {
-    MILLRACE_ASSIGN_OR_RETURN(const BatchView batch, source.ReadHeader(kept.end.position, buffer));
-    const bool sensible = batch.magic() == 2 &&
-                          batch.length() >= static_cast<int32_t>(kBatchHeaderBytes - kBatchPrefixBytes) &&
-                          batch.size_bytes() <= end.position - kept.end.position;
-    if (!sensible) {
-      return DataLoss(
-          {.first = source.base() + kept.end.offsets, .next = source.next_offset()},
-          absl::StrFormat("%s: cannot truncate through a damaged batch at position %d of segment %d", name_,
-                          kept.end.position, source.base().value()));
-    }
-    if (batch.next_offset() > offset) break;
-    kept.end.position += static_cast<uint32_t>(batch.size_bytes());
-    kept.end.offsets = static_cast<uint32_t>(batch.next_offset() - source.base());
-    kept.max_timestamp = std::max(kept.max_timestamp, batch.max_timestamp());
-  }
-  return kept;
-}
-
-void LogImpl::RemoveSnapshotsFrom(Offset offset) {
-  const auto names = env_.files->List(directory_);
-  if (!names.ok()) return;
-  for (const std::string& name : *names) {
-    const auto file = ParseSegmentFileName(name);
-    if (file.has_value() && file->suffix == kSnapshotSuffix && file->base >= offset) {
-      env_.files->Remove(JoinPath(directory_, name))
-          .IgnoreError();  // it names an end that is beyond the log's: never read
-    }
-  }
 }
 
 // --- CleanableLog

@@ -87,6 +87,8 @@ absl::Status LogImpl::Start(LogEntry entry, RecoveryReport* report) {
   report->end_offset = recovered.segments.back().next_offset;
   report->damaged = recovered.damaged;
   MILLRACE_RETURN_IF_ERROR(NoteDamage(recovered.damaged));
+  // A truncation that did not get to it.
+  if (!read_only_) MILLRACE_RETURN_IF_ERROR(CutFenced(report->end_offset));
   Adopt(std::move(recovered));
   return read_only_ ? absl::OkStatus() : ReopenUnsynced();
 }
@@ -95,6 +97,10 @@ void LogImpl::Adopt(RecoveredLog recovered) {
   GateLock lock(&gate_);
   auto epochs = LeaderEpochCache::FromEntries(std::move(recovered.epochs));
   if (epochs.ok()) epochs_ = *std::move(epochs);
+  found_closed_ = recovered.closed;
+  // Of a log without records everything is known.
+  producers_loaded_ = recovered.log_start_offset == recovered.segments.back().next_offset;
+  epochs_.TruncateFromStart(recovered.log_start_offset);
   leader_epoch_ = epochs_.latest();
   end_.store(recovered.segments.back().next_offset.value(), std::memory_order_relaxed);
   flushed_.store(recovered.flushed_offset.value(), std::memory_order_relaxed);
@@ -107,7 +113,7 @@ void LogImpl::Adopt(RecoveredLog recovered) {
   MutexLock segments_lock(&segments_mutex_);
   segments_ = std::move(recovered.segments);
   // Of files that the last process made, and did not flush, the names may not be on the disk either.
-  names_unsynced_ = recovered.flushed_offset < segments_.back().next_offset;
+  names_unsynced_ = recovered.names_unsynced || recovered.flushed_offset < segments_.back().next_offset;
 }
 
 // Closed segments that may not be on the disk yet must be held open until they are: an error of writing them
@@ -280,7 +286,6 @@ absl::Status LogImpl::CloseFiles() {
     MILLRACE_RETURN_IF_ERROR(
         WriteTextFile(env_.files, JoinPath(directory_, kLeaderEpochFile), epochs_.ToText(), /*sync=*/false));
     context_->manifest().SetEpochs(log_no_, epochs_.entries());
-    epochs_changed_ = false;
   }
   return SealFiles(active_, config_.index_interval_bytes);
 }
@@ -316,7 +321,7 @@ void LogImpl::Release() {
     SegmentInfo& last = segments_.back();
     last.length = position_;
     last.next_offset = base_ + offsets_;
-    last.max_timestamp = max_timestamp_;
+    last.max_timestamp = KnownNewest();
   }
   if (spare_ != nullptr) env_.files->Remove(spare_path_).IgnoreError();
   spare_.reset();

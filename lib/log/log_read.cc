@@ -9,6 +9,7 @@
 #include "log/log_cursor.h"
 #include "log/log_files.h"
 #include "log/log_impl.h"
+#include "log/sound_batch.h"
 #include "millrace/status.h"
 
 namespace millrace::inline v0 {
@@ -129,30 +130,6 @@ absl::Status LogCursorImpl::Locate() {
   return absl::OkStatus();
 }
 
-bool LogCursorImpl::IsSound(std::span<const std::byte> bytes, uint32_t position, Offset expected,
-                            SegmentEnd end) const {
-  const auto batch = BatchView::Parse(bytes);
-  if (!batch.ok() || batch->last_offset() < expected || batch->base_offset() < segment_->base()) return false;
-  if (batch->next_offset() > segment_->base() + end.offsets) return false;
-  bool covered = false;
-  {
-    MutexLock lock(&segment_->guard_mutex());
-    if (GuardReader* guard = segment_->guard_reader(); guard != nullptr) {
-      const auto verdict = guard->Check(position, batch->data());
-      if (verdict.ok() && *verdict == GuardReader::Verdict::kDiffers) return false;
-      covered = verdict.ok() && *verdict == GuardReader::Verdict::kMatches;
-    }
-  }
-  // Nobody vouches for the base offset: where it does not follow on, the next batch must agree with it.
-  const auto after = position + static_cast<uint32_t>(batch->size_bytes());
-  if (!covered && batch->base_offset() > expected && after < end.position) {
-    std::array<std::byte, kBatchHeaderBytes> buffer;
-    const auto next = segment_->ReadHeader(after, buffer);
-    if (next.ok() && next->base_offset() <= batch->last_offset()) return false;
-  }
-  return batch->CrcIsValid();
-}
-
 // Whole batches from byte_ on. Those that this process did not store itself are checked.
 absl::StatusOr<LogSlice> LogCursorImpl::ReadChunk(SegmentEnd end, size_t bytes_max) {
   std::array<std::byte, kBatchHeaderBytes> buffer;
@@ -180,7 +157,7 @@ absl::StatusOr<LogSlice> LogCursorImpl::ReadChunk(SegmentEnd end, size_t bytes_m
     if (size > rest.size() ||
         (size == 0 && rest.size() < kBatchHeaderBytes && at + kBatchHeaderBytes <= end.position))
       break;  // for the next call
-    if (size == 0 || (!trusted && !IsSound(rest.first(size), at, next, end))) {
+    if (size == 0 || (!trusted && !IsSoundBatch(*segment_, rest.first(size), at, next, end))) {
       if (used > 0) break;  // what came before first
       MILLRACE_RETURN_IF_ERROR(Damaged(at, next, end));
       return LogSlice{.next_offset = position_};
@@ -332,6 +309,26 @@ bool IsBefore(Segment& segment, uint32_t position, SegmentEnd end, Offset offset
 
 }  // namespace
 
+// A reopened active segment has no indexes of what it held before, until somebody needs them.
+absl::Status LogImpl::CompleteIndexes(Segment& segment) {
+  if (segment.indexes_complete()) return absl::OkStatus();
+  SegmentIndexes rebuilt(segment.base());
+  rebuilt.transactions = segment.indexes().transactions;
+  MILLRACE_RETURN_IF_ERROR(segment.RebuildIndexes(segment.end(), config_.index_interval_bytes, &rebuilt));
+  segment.indexes() = std::move(rebuilt);
+  segment.set_indexes_complete(true);
+  if (active_.get() != &segment) return absl::OkStatus();
+  const TimestampPosition newest = segment.indexes().times.Last();
+  index_due_ =
+      static_cast<uint32_t>(segment.indexes().offsets.Last().position + config_.index_interval_bytes + 1);
+  if (newest.timestamp >= max_timestamp_) {
+    max_timestamp_ = newest.timestamp;
+    max_timestamp_offset_ = newest.offset;
+  }
+  newest_known_ = true;
+  return absl::OkStatus();
+}
+
 // The byte at which the batch with `offset` begins, or the first one behind it.
 absl::StatusOr<uint32_t> LogImpl::PositionOf(Segment& segment, Offset offset) {
   if (offset <= segment.base()) return 0;
@@ -340,18 +337,7 @@ absl::StatusOr<uint32_t> LogImpl::PositionOf(Segment& segment, Offset offset) {
   uint32_t position = 0;
   if (segment.state() == Segment::State::kActive && !read_only_) {
     GateLock lock(&gate_);
-    if (!segment.indexes_complete()) {
-      SegmentIndexes rebuilt(segment.base());
-      rebuilt.transactions = segment.indexes().transactions;
-      MILLRACE_RETURN_IF_ERROR(segment.RebuildIndexes(segment.end(), config_.index_interval_bytes, &rebuilt));
-      segment.indexes() = std::move(rebuilt);
-      segment.set_indexes_complete(true);
-      if (active_.get() == &segment) {
-        index_due_ = static_cast<uint32_t>(segment.indexes().offsets.Last().position +
-                                           config_.index_interval_bytes + 1);
-        max_timestamp_ = std::max(max_timestamp_, segment.indexes().times.Last().timestamp);
-      }
-    }
+    MILLRACE_RETURN_IF_ERROR(CompleteIndexes(segment));
     position = segment.indexes().offsets.Floor(offset).position;
   } else {
     int64_t interval;

@@ -79,10 +79,12 @@ int64_t LiveAndDie(const std::string& directory, const char* mode, const char* b
 
 // The end of the log in `directory`, whose records must be the numbers from its start on. -1 if they are not.
 int64_t CheckedEnd(const std::string& directory, FileBackend backend) {
-  auto log = Log::Open(directory, {.config = {.segment_bytes = 64 << 10}, .backend = backend});
+  auto log =
+      Log::Open(directory, {.config = {.segment_bytes = 64 << 10, .retention_ms = -1}, .backend = backend});
   INFO(log.status().message());
   REQUIRE(log.ok());
   auto cursor = (*log)->NewCursor(Offset(0));
+  INFO(cursor.status().message());
   REQUIRE(cursor.ok());
   int64_t expected = 0;
   while (true) {

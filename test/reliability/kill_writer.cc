@@ -44,6 +44,7 @@ absl::Status Run(const std::string& directory, const std::string& mode, millrace
   // Small segments, so that rolls, new extents and preparations are among what gets interrupted.
   const millrace::LogOptions options = {
       .config = {.segment_bytes = 64 << 10,
+                 .retention_ms = -1,  // records are stamped with their numbers
                  .durability =
                      mode == "flush" ? millrace::Durability::kPowerLoss : millrace::Durability::kProcess},
       .backend = backend};

@@ -24,7 +24,7 @@ std::string Lives(WorldOptions options, int64_t* images) {
       const absl::Status closed = world.Close();
       if (!closed.ok() && !world.stopped()) return "Close: " + std::string(closed.message());
     }
-    if (world.refused() > 0) return "an append was refused";
+    if (world.refused() > 0) return "an append was refused" + world.History();
     const uint64_t how = world.Below(16);
     if (how == 0) {
       problem = world.ReopenAfterKill();
@@ -36,7 +36,7 @@ std::string Lives(WorldOptions options, int64_t* images) {
     }
     if (problem.empty() && world.Below(3) == 0) problem = world.CheckProducer();
   }
-  return problem;
+  return problem.empty() ? "" : problem + world.History();
 }
 
 TEST_CASE("any order of pages after a power loss leaves a log that holds what was durable") {
@@ -46,8 +46,9 @@ TEST_CASE("any order of pages after a power loss leaves a log that holds what wa
   auto seed = static_cast<uint64_t>(FromEnvironment("MILLRACE_SEED", 1));
   int64_t images = 0;
   for (; images < wanted; ++seed) {
-    const std::string problem = Lives(
-        {.seed = seed, .backend = backend, .segment_bytes = segment_bytes, .executor = seed % 3 != 0}, &images);
+    const std::string problem =
+        Lives({.seed = seed, .backend = backend, .segment_bytes = segment_bytes, .executor = seed % 3 != 0},
+              &images);
     INFO("MILLRACE_SEED=" << seed << ", backend " << static_cast<int>(backend) << ", segments of "
                           << segment_bytes << " bytes, image " << images << ": " << problem);
     REQUIRE(problem.empty());

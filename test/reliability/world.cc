@@ -12,7 +12,7 @@ namespace {
 
 constexpr char kDirectory[] = "/log-0";
 constexpr ProducerId kProducer{77};
-constexpr int64_t kFirstTime = 1'600'000'000'000;
+constexpr int64_t kFirstTime = 1'700'000'000'000;  // of the simulated clock
 
 std::string Text(const absl::Status& status) {
   return std::string(status.message());
@@ -52,6 +52,25 @@ Timestamp World::TimeOf(const ModelRecord& record) {
   return Timestamp(kFirstTime + record.id);
 }
 
+void World::Tell(std::string line) {
+  history_.push_back(std::move(line));
+  if (history_.size() > 200) history_.pop_front();
+}
+
+absl::Status World::Told(std::string_view what, int64_t argument, absl::Status status) {
+  Tell(absl::StrFormat("%s(%d)%s", what, argument,
+                       stopped()     ? " stopped"
+                       : status.ok() ? ""
+                                     : " failed: " + Text(status)));
+  return status;
+}
+
+std::string World::History() const {
+  std::string all;
+  for (const std::string& line : history_) all += "\n  " + line;
+  return all;
+}
+
 // --- Operations
 
 absl::StatusOr<AppendResult> World::Send(const std::vector<ModelRecord>& records, bool idempotent) {
@@ -73,6 +92,11 @@ absl::StatusOr<AppendResult> World::Send(const std::vector<ModelRecord>& records
 
 absl::Status World::Finish(const absl::StatusOr<AppendResult>& result,
                            const std::vector<ModelRecord>& added) {
+  Tell(absl::StrFormat("append %d records at %d, epoch %d, sequence %d, %d bytes: %s", added.size(), end(),
+                       added[0].epoch, added[0].sequence, added[0].size,
+                       stopped()     ? "stopped"
+                       : result.ok() ? "ok"
+                                     : Text(result.status())));
   if (stopped()) {
     // The process died in it, or before: nobody heard the answer.
     maybe_.insert(maybe_.end(), added.begin(), added.end());
@@ -83,7 +107,8 @@ absl::Status World::Finish(const absl::StatusOr<AppendResult>& result,
     return result.status();
   }
   if (result->first_offset != Offset(end()) || result->duplicate) {
-    return absl::InternalError(absl::StrFormat("appended at %d, not at %d", result->first_offset.value(), end()));
+    return absl::InternalError(
+        absl::StrFormat("appended at %d, not at %d", result->first_offset.value(), end()));
   }
   records_.insert(records_.end(), added.begin(), added.end());
   return absl::OkStatus();
@@ -96,6 +121,8 @@ absl::Status World::Append(int32_t size) {
 }
 
 absl::Status World::AppendBatch(int count, int32_t size) {
+  size =
+      std::min(size, static_cast<int32_t>(world_.segment_bytes) / 2 / count);  // it must fit into a segment
   std::vector<ModelRecord> added;
   for (int i = 0; i < count; ++i) added.push_back({.id = next_id_++, .size = size, .epoch = epoch_});
   return Finish(Send(added, false), added);
@@ -104,6 +131,7 @@ absl::Status World::AppendBatch(int count, int32_t size) {
 absl::Status World::AppendIdempotent(int count, int32_t size) {
   int32_t sequence = 0;
   for (const ModelRecord& record : records_) sequence = std::max(sequence, record.sequence + 1);
+  size = std::min(size, static_cast<int32_t>(world_.segment_bytes) / 2 / count);
   std::vector<ModelRecord> added;
   for (int i = 0; i < count; ++i) {
     added.push_back({.id = next_id_++, .size = size, .epoch = epoch_, .sequence = sequence + i});
@@ -114,23 +142,23 @@ absl::Status World::AppendIdempotent(int count, int32_t size) {
 absl::Status World::Flush() {
   const absl::Status status = world_.lying_flush ? absl::OkStatus() : log->Flush();
   if (status.ok() && !stopped()) durable_ = end();
-  return status;
+  return Told("flush", end(), status);
 }
 
 absl::Status World::Roll() {
-  return log->Roll();
+  return Told("roll", end(), log->Roll());
 }
 
 absl::Status World::DeleteBefore(int64_t offset) {
   start_asked_ = std::max(start_asked_, offset);
   const absl::Status status = log->DeleteRecordsBefore(Offset(offset));
   if (status.ok() && !stopped()) start_ = std::max(start_, offset);
-  return status;
+  return Told("delete before", offset, status);
 }
 
 absl::Status World::Truncate(int64_t offset) {
   truncate_asked_ = std::min(truncate_asked_, offset);
-  const absl::Status status = log->TruncateTo(Offset(offset));
+  const absl::Status status = Told("truncate to", offset, log->TruncateTo(Offset(offset)));
   if (!status.ok() || stopped()) return status;
   truncate_asked_ = INT64_MAX;
   // A batch is never cut: less may be left than was asked for.
@@ -144,13 +172,13 @@ absl::Status World::Truncate(int64_t offset) {
 absl::Status World::RaiseEpoch() {
   const absl::Status status = log->SetLeaderEpoch(LeaderEpoch(epoch_ + 1));
   if (status.ok() && !stopped()) ++epoch_;
-  return status;
+  return Told("raise epoch to", epoch_ + (status.ok() && !stopped() ? 0 : 1), status);
 }
 
 absl::Status World::Close() {
   const absl::Status status = log->Close();
   if (status.ok() && !stopped()) durable_ = end();
-  return status;
+  return Told("close", end(), status);
 }
 
 void World::RandomOperation() {
@@ -179,7 +207,7 @@ void World::RandomOperation() {
       if (Below(3) == 0) RaiseEpoch().IgnoreError();
       break;
     case 7:
-      log->RunMaintenance().IgnoreError();
+      Told("maintenance", end(), log->RunMaintenance()).IgnoreError();
       break;
     case 8:
     case 9:
@@ -207,6 +235,9 @@ void World::RandomOperation() {
 
 std::string World::Open() {
   auto opened = Log::Open(kDirectory, options, &report);
+  Tell(absl::StrFormat("opened: ends at %d, flushed to %d", report.end_offset.value(),
+                       opened.ok() ? (*opened)->flushed_offset().value() : -1));
+  for (const std::string& note : report.notes) Tell("  " + note);
   if (!opened.ok()) return "Open: " + Text(opened.status());
   log = *std::move(opened);
   if (!report.damaged.empty()) {
@@ -252,10 +283,11 @@ std::string World::ReadAll(int64_t lowest, std::vector<ModelRecord>* found, int6
                           view.value == Content(record) && view.timestamp == TimeOf(record) &&
                           batch.leader_epoch() == LeaderEpoch(record.epoch);
         if (!same) {
-          return absl::StrFormat("offset %d holds another record (offset %d, epoch %d, value %s; wanted %s)",
-                                 expected, view.offset.value(), batch.leader_epoch().value(),
-                                 std::string(view.value.value_or("null").substr(0, 20)),
-                                 Content(record).substr(0, 20));
+          return absl::StrFormat(
+              "offset %d holds another record (offset %d, epoch %d, value %s; wanted epoch %d, %s)", expected,
+              view.offset.value(), batch.leader_epoch().value(),
+              std::string(view.value.value_or("null").substr(0, 20)), record.epoch,
+              Content(record).substr(0, 20));
         }
         ++expected;
       }
@@ -299,7 +331,8 @@ std::string World::CheckLookups() {
 }
 
 std::string World::Check(int64_t lowest) {
-  lowest = std::min(lowest, truncate_asked_ == INT64_MAX ? lowest : std::max<int64_t>(truncate_asked_ - 8, 0));
+  lowest =
+      std::min(lowest, truncate_asked_ == INT64_MAX ? lowest : std::max<int64_t>(truncate_asked_ - 8, 0));
   std::vector<ModelRecord> found;
   int64_t found_start = 0;
   std::string problem = ReadAll(lowest, &found, &found_start);
@@ -310,8 +343,9 @@ std::string World::Check(int64_t lowest) {
   truncate_asked_ = INT64_MAX;
   start_ = start_asked_ = found_start;
   problem = CheckLookups();
-  // The epoch may have been raised without anything said about it on the disk.
-  epoch_ = log->EpochEndOffset(LeaderEpoch(INT32_MAX)).first.value();
+  // The epoch may have been raised without anything said about it on the disk, or nobody heard of it.
+  for (++epoch_; epoch_ >= 0 && log->EpochEndOffset(LeaderEpoch(epoch_)).first != LeaderEpoch(epoch_);)
+    --epoch_;
   return problem;
 }
 
@@ -343,6 +377,7 @@ std::string World::CheckProducer() {
 
 std::string World::ReopenAfterKill() {
   Drop();
+  Tell("--- killed");
   sim.KillProcess();
   std::string problem = Open();
   if (problem.empty()) problem = Check(end());
@@ -351,6 +386,7 @@ std::string World::ReopenAfterKill() {
 
 std::string World::ReopenAfterCrash(SimCrashOptions how) {
   Drop();
+  Tell(absl::StrFormat("--- power lost, keep %d", static_cast<int>(how.keep)));
   sim.Crash(how);
   std::string problem = Open();
   if (problem.empty()) problem = Check(durable_);

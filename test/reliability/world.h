@@ -7,8 +7,10 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <deque>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "millrace/log/log.h"
@@ -79,6 +81,9 @@ class World {
   // A failed append was not stopped but refused: it must not be there.
   int64_t refused() const { return refused_; }
 
+  // What was done so far, for people: the newest lines.
+  std::string History() const;
+
   SimEnv sim;
   LogOptions options;
   RecoveryReport report;
@@ -92,7 +97,11 @@ class World {
   std::string ReadAll(int64_t lowest, std::vector<ModelRecord>* found, int64_t* found_start);
   std::string CheckLookups();
 
+  void Tell(std::string line);
+  absl::Status Told(std::string_view what, int64_t argument, absl::Status status);
+
   const WorldOptions world_;
+  std::deque<std::string> history_;
   std::unique_ptr<Random> random_;
   // Index: offset. What is visible, then what may be there in addition.
   std::vector<ModelRecord> records_;
