@@ -169,9 +169,8 @@ absl::StatusOr<RecoveredLog> ScanRecovery::Run() {
     MILLRACE_ASSIGN_OR_RETURN(verdict, Take(kept));
     if (verdict != Verdict::kEndsBefore) ++kept;
   }
-  for (size_t i = kept; i < found_.segments.size(); ++i)
-    MILLRACE_RETURN_IF_ERROR(PutAside(found_.segments[i].base));
   found_.segments.resize(kept);
+  MILLRACE_RETURN_IF_ERROR(PutAside());
   if (end_ < found_.log_start_offset) {
     // Deleted, all of it, and more that is lost: those offsets are not given out again.
     end_ = std::max(flushed_.offset, found_.log_start_offset);
@@ -216,15 +215,9 @@ absl::Status ScanRecovery::FindSegments() {
   for (const ManifestSegment& segment : entry_.segments) {
     if (segment.sealed) sealed_.insert(segment.base);
   }
-  // Segments that were begun after the manifest was last synced, and deleted ones whose new names were not.
-  const Offset first = found_.segments.front().base;
+  // Segments that were begun after the manifest was last synced.
   for (const Offset base : present_) {
-    if (!log_->read_only_ && base < first && first <= entry_.log_start_offset) {
-      MILLRACE_RETURN_IF_ERROR(
-          RenameSegmentFiles(log_->env_.files, log_->directory_, base, "", kDeletedSuffix));
-    } else if (base > found_.segments.back().base) {
-      found_.segments.push_back({.base = base, .next_offset = base});
-    }
+    if (base > found_.segments.back().base) found_.segments.push_back({.base = base, .next_offset = base});
   }
   return absl::OkStatus();
 }
@@ -354,13 +347,18 @@ absl::Status ScanRecovery::Scan(SegmentInfo* info, bool sealed, bool* torn) {
   return absl::OkStatus();
 }
 
-absl::Status ScanRecovery::PutAside(Offset base) {
-  if (!present_.contains(base)) return absl::OkStatus();
-  Note(absl::StrFormat("%s lay behind the end of what is sound and was put aside",
-                       log_->PathOf(base, kLogSuffix)));
-  if (log_->read_only_) return absl::OkStatus();
-  put_aside_ = true;
-  return RenameSegmentFiles(log_->env_.files, log_->directory_, base, "", kDeletedSuffix);
+// What is not part of the log must not be taken for it another time.
+absl::Status ScanRecovery::PutAside() {
+  for (const Offset base : present_) {
+    const auto kept = [&](const SegmentInfo& info) { return info.base == base; };
+    if (std::any_of(found_.segments.begin(), found_.segments.end(), kept)) continue;
+    Note(absl::StrFormat("%s is no part of what is sound and was put aside", log_->PathOf(base, kLogSuffix)));
+    if (log_->read_only_) continue;
+    MILLRACE_RETURN_IF_ERROR(
+        RenameSegmentFiles(log_->env_.files, log_->directory_, base, "", kDeletedSuffix));
+    put_aside_ = true;
+  }
+  return absl::OkStatus();
 }
 
 void ScanRecovery::TellManifest() {

@@ -44,7 +44,7 @@ class ScanRecovery {
   // Finds the end of what is sound in the segment's file, from the flush point on. `torn`: something that is
   // not sound lay behind it.
   absl::Status Scan(SegmentInfo* info, bool sealed, bool* torn);
-  absl::Status PutAside(Offset base);
+  absl::Status PutAside();
   void TellManifest();
   absl::Status CutTails();
 

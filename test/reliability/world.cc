@@ -54,7 +54,7 @@ Timestamp World::TimeOf(const ModelRecord& record) {
 
 void World::Tell(std::string line) {
   history_.push_back(std::move(line));
-  if (history_.size() > 200) history_.pop_front();
+  if (history_.size() > 400) history_.pop_front();
 }
 
 absl::Status World::Told(std::string_view what, int64_t argument, absl::Status status) {
@@ -234,6 +234,12 @@ void World::RandomOperation() {
 // --- Checks
 
 std::string World::Open() {
+  if (const auto names = sim.files->List(kDirectory); names.ok()) {
+    for (const std::string& name : *names) {
+      const auto file = sim.files->Stat(std::string(kDirectory) + "/" + name);
+      Tell(absl::StrFormat("    %s %d", name, file.ok() ? static_cast<int64_t>(file->size_bytes) : -1));
+    }
+  }
   auto opened = Log::Open(kDirectory, options, &report);
   Tell(absl::StrFormat("opened: ends at %d, flushed to %d", report.end_offset.value(),
                        opened.ok() ? (*opened)->flushed_offset().value() : -1));
