@@ -156,8 +156,8 @@ RecoveredLog RecoveredFromManifest(const LogEntry& entry) {
 
 absl::StatusOr<RecoveredLog> ScanRecovery::Run() {
   found_ = RecoveredFromManifest(entry_);
-  MILLRACE_RETURN_IF_ERROR(FindSegments());
   FindFlushPoint();
+  MILLRACE_RETURN_IF_ERROR(FindSegments());
   if (auto known = LeaderEpochCache::FromEntries(found_.epochs); known.ok()) epochs_ = *std::move(known);
   epochs_.TruncateFromEnd(flushed_.offset);
   if (!present_.empty())
@@ -215,9 +215,10 @@ absl::Status ScanRecovery::FindSegments() {
   for (const ManifestSegment& segment : entry_.segments) {
     if (segment.sealed) sealed_.insert(segment.base);
   }
-  // Segments that were begun after the manifest was last synced.
+  // Segments that were begun after the manifest was last synced; it is whenever something of them is flushed.
   for (const Offset base : present_) {
-    if (base > found_.segments.back().base) found_.segments.push_back({.base = base, .next_offset = base});
+    if (base >= flushed_.offset && base > found_.segments.back().base)
+      found_.segments.push_back({.base = base, .next_offset = base});
   }
   return absl::OkStatus();
 }
@@ -242,9 +243,9 @@ void ScanRecovery::FindFlushPoint() {
 }
 
 bool ScanRecovery::IsBelow(size_t index) const {
-  if (index + 1 < found_.segments.size()) return found_.segments[index + 1].base <= flushed_.offset;
   const SegmentInfo& info = found_.segments[index];
-  return sealed_.contains(info.base) && info.next_offset <= flushed_.offset;
+  if (sealed_.contains(info.base)) return info.next_offset <= flushed_.offset;
+  return index + 1 < found_.segments.size() && found_.segments[index + 1].base <= flushed_.offset;
 }
 
 absl::StatusOr<ScanRecovery::Verdict> ScanRecovery::Take(size_t index) {
