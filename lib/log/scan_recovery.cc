@@ -213,7 +213,7 @@ absl::Status ScanRecovery::FindSegments() {
     if (file.has_value() && file->suffix == kLogSuffix) present_.insert(file->base);
   }
   for (const ManifestSegment& segment : entry_.segments) {
-    if (segment.sealed) sealed_.insert(segment.base);
+    if (segment.sealed) sealed_.emplace(segment.base, segment.next_offset);
   }
   // Segments that were begun after the manifest was last synced; it is whenever something of them is flushed.
   for (const Offset base : present_) {
@@ -242,10 +242,17 @@ void ScanRecovery::FindFlushPoint() {
                        log_->name_, flushed_.offset.value()));
 }
 
-bool ScanRecovery::IsBelow(size_t index) const {
-  const SegmentInfo& info = found_.segments[index];
-  if (sealed_.contains(info.base)) return info.next_offset <= flushed_.offset;
-  return index + 1 < found_.segments.size() && found_.segments[index + 1].base <= flushed_.offset;
+std::optional<Offset> ScanRecovery::DurableEnd(size_t index) const {
+  const auto sealed = sealed_.find(found_.segments[index].base);
+  Offset end;
+  if (sealed != sealed_.end()) {
+    end = sealed->second;
+  } else if (index + 1 < found_.segments.size()) {
+    end = found_.segments[index + 1].base;
+  } else {
+    return std::nullopt;
+  }
+  return end <= flushed_.offset ? std::optional(end) : std::nullopt;
 }
 
 absl::StatusOr<ScanRecovery::Verdict> ScanRecovery::Take(size_t index) {
@@ -262,17 +269,15 @@ absl::StatusOr<ScanRecovery::Verdict> ScanRecovery::Take(size_t index) {
   if (!present_.contains(info.base)) return TakeMissing(index);
   const bool sealed = sealed_.contains(info.base);
   MILLRACE_ASSIGN_OR_RETURN(const FileInfo file, log_->env_.files->Stat(log_->PathOf(info.base, kLogSuffix)));
-  if (IsBelow(index) && sealed && file.size_bytes >= info.length) {
+  const std::optional<Offset> durable_end = DurableEnd(index);
+  if (durable_end.has_value() && sealed && file.size_bytes >= info.length) {
     end_ = info.next_offset;  // durable, and of known length: damage shows when it is read
     return Verdict::kGoOn;
   }
   bool torn = false;
   MILLRACE_RETURN_IF_ERROR(Scan(&info, sealed, &torn));
   end_ = info.next_offset;
-  const Offset must_reach = IsBelow(index) && index + 1 < found_.segments.size()
-                                ? found_.segments[index + 1].base
-                            : info.base <= flushed_.offset ? flushed_.offset
-                                                           : info.base;
+  const Offset must_reach = durable_end.value_or(info.base <= flushed_.offset ? flushed_.offset : info.base);
   if (end_ < must_reach) return TakeDamaged(index, must_reach);
   return torn ? Verdict::kEndsHere : Verdict::kGoOn;
 }
@@ -280,17 +285,16 @@ absl::StatusOr<ScanRecovery::Verdict> ScanRecovery::Take(size_t index) {
 ScanRecovery::Verdict ScanRecovery::TakeMissing(size_t index) {
   SegmentInfo& info = found_.segments[index];
   info.length = 0;
-  const bool below = IsBelow(index);
-  if (!below && info.base >= flushed_.offset) {
+  const std::optional<Offset> durable_end = DurableEnd(index);
+  if (!durable_end.has_value() && info.base >= flushed_.offset) {
     info.next_offset = end_ = info.base;
     return Verdict::kEndsHere;
   }
-  const Offset next =
-      below && index + 1 < found_.segments.size() ? found_.segments[index + 1].base : flushed_.offset;
   Note(absl::StrFormat("%s is missing", log_->PathOf(info.base, kLogSuffix)));
+  const Offset next = durable_end.value_or(flushed_.offset);
   found_.damaged.push_back({.first = info.base, .next = next});
   end_ = next;
-  if (!below) return Verdict::kEndsHere;
+  if (!durable_end.has_value()) return Verdict::kEndsHere;
   info.next_offset = next;
   return Verdict::kGoOn;
 }
@@ -301,9 +305,8 @@ ScanRecovery::Verdict ScanRecovery::TakeDamaged(size_t index, Offset must_reach)
   found_.damaged.push_back({.first = end_, .next = must_reach});
   Note(absl::StrFormat("%s: offsets %d to %d were durable and are damaged",
                        log_->PathOf(info.base, kLogSuffix), end_.value(), must_reach.value() - 1));
-  const bool below = IsBelow(index);
   end_ = must_reach;
-  if (!below) return Verdict::kEndsHere;
+  if (!DurableEnd(index).has_value()) return Verdict::kEndsHere;
   info.next_offset = must_reach;
   return Verdict::kGoOn;
 }

@@ -7,7 +7,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -48,8 +50,8 @@ class ScanRecovery {
   void TellManifest();
   absl::Status CutTails();
 
-  // Whether all of the segment lies below the flush point.
-  bool IsBelow(size_t index) const;
+  // Where the segment ends, if all of it lies below the flush point.
+  std::optional<Offset> DurableEnd(size_t index) const;
   void Note(std::string text) { report_->notes.push_back(std::move(text)); }
 
   LogImpl* const log_;
@@ -57,7 +59,8 @@ class ScanRecovery {
   RecoveryReport* const report_;
   RecoveredLog found_;
   std::set<Offset> present_;
-  std::set<Offset> sealed_;
+  // By base offset: where each closed segment ends.
+  std::map<Offset, Offset> sealed_;
   std::set<Offset> scanned_;
   FlushPoint flushed_;
   LeaderEpochCache epochs_;
