@@ -21,9 +21,6 @@ struct Debt {
   std::string_view rule = {};
 };
 const std::vector<Debt> kDebts = {
-    {.path = "lib/log/log_append.cc", .rule = "function length"},
-    {.path = "lib/log/log_maintenance.cc", .rule = "function length"},  // LogImpl::TruncateTo
-    {.path = "lib/log/log_recovery.cc", .rule = "function length"},     // LogImpl::RecoverByScan
     {.path = "test/log/log_manager_test.cc", .rule = "file size"},
 };
 

@@ -352,17 +352,8 @@ void LogImpl::PrepareAhead() {
   }
 }
 
-// A closed log's file is as long as the log. If it is longer, it was opened again, and a power loss took the
-// word of it: what was appended then must not come back behind what is appended now.
-absl::Status LogImpl::CutStaleTail(const std::string& path, uint32_t length) {
-  MILLRACE_ASSIGN_OR_RETURN(const auto file, env_.files->Open(path, OpenMode::kReadWrite));
-  MILLRACE_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
-  if (size <= length) return absl::OkStatus();
-  MILLRACE_RETURN_IF_ERROR(file->Truncate(length));
-  return file->Sync();
-}
-
 absl::Status LogImpl::OpenActive() {
+  MILLRACE_RETURN_IF_ERROR(context_->BeginWriting());
   MILLRACE_RETURN_IF_ERROR(EnsureDirectory());
   if (slot_ == nullptr) {
     MILLRACE_ASSIGN_OR_RETURN(slot_, context_->control()->Slot(log_no_));
@@ -383,7 +374,6 @@ absl::Status LogImpl::OpenActive() {
     RemoveSideFiles(info.base);
     MILLRACE_ASSIGN_OR_RETURN(segment, Segment::Create(options, info.base, path, first));
   } else {
-    if (std::exchange(found_closed_, false)) MILLRACE_RETURN_IF_ERROR(CutStaleTail(path, end.position));
     MILLRACE_ASSIGN_OR_RETURN(segment, Segment::OpenActive(options, info.base, path, end));
     segment->set_indexes_complete(false);
   }

@@ -65,6 +65,10 @@ absl::Status LogContext::OpenFiles(Report* report) {
 
   const bool survived = control_ != nullptr && control_->survived();
   const bool clean = found.clean && found.trusted;
+  {
+    MutexLock lock(&writing_mutex_);
+    writing_ = !found.clean;
+  }
   trust_closed_ = found.trusted && (clean || survived);
   shutdown_ = clean || found.file.created ? RecoveryReport::Shutdown::kClean
               : survived                  ? RecoveryReport::Shutdown::kProcessCrash
@@ -91,6 +95,14 @@ absl::StatusOr<std::unique_ptr<ManifestFile>> LogContext::FreshManifest() const 
   ManifestReport found;
   return ManifestFile::Open(env().files, JoinPath(directory(), kManifestFile), RecordFile::Access::kReadOnly,
                             &found);
+}
+
+absl::Status LogContext::BeginWriting() {
+  MutexLock lock(&writing_mutex_);
+  if (writing_) return absl::OkStatus();
+  MILLRACE_RETURN_IF_ERROR(manifest_->Sync());
+  writing_ = true;
+  return absl::OkStatus();
 }
 
 absl::Status LogContext::CleanClose() {

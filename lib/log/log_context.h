@@ -9,7 +9,10 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/mutex.h"
 #include "log/budget.h"
 #include "log/control_file.h"
 #include "log/flush_points.h"
@@ -59,6 +62,9 @@ class LogContext {
 
   // Readers: the manifest as its writer has it now.
   absl::StatusOr<std::unique_ptr<ManifestFile>> FreshManifest() const;
+  // Before the first change of a log: that the last owner closed everything must not be believed any more,
+  // not after a power loss either. One sync in the life of an owner. Threads: any.
+  absl::Status BeginWriting();
   // The last word of a clean owner: manifest and flush points synced.
   absl::Status CleanClose();
   // Gives up the lock, and with it the descriptors and mappings of the shared files. All logs were closed or
@@ -77,6 +83,8 @@ class LogContext {
   std::unique_ptr<ControlFile> control_;
   std::unique_ptr<FlushPoints> flush_points_;
   bool trust_closed_ = false;
+  Mutex writing_mutex_;
+  bool writing_ ABSL_GUARDED_BY(writing_mutex_) = false;
   bool flush_points_lost_ = false;
   std::vector<uint32_t> lost_flush_points_;
   RecoveryReport::Shutdown shutdown_ = RecoveryReport::Shutdown::kClean;

@@ -55,8 +55,6 @@ struct RecoveredLog {
   Offset flushed_offset{0};
   std::vector<DamagedRange> damaged = {};
   std::vector<EpochEntry> epochs = {};
-  // Its last owner closed it.
-  bool closed = false;
   // Names of files, or the manifest, may not be on the disk yet.
   bool names_unsynced = false;
 };
@@ -179,7 +177,6 @@ class LogImpl final : public Log, public CleanableLog {
   absl::Status CheckWritable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   absl::Status PrepareAppend(size_t bytes, int32_t offsets, Timestamp timestamp)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
-  absl::Status CutStaleTail(const std::string& path, uint32_t length);
   absl::Status OpenActive() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   absl::Status MakeRoom(size_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   bool MustRoll(size_t bytes, int32_t offsets, Timestamp timestamp) const
@@ -337,8 +334,6 @@ class LogImpl final : public Log, public CleanableLog {
   // --- The rest of the writer's state
   TopicConfig config_ ABSL_GUARDED_BY(gate_);
   bool closed_ ABSL_GUARDED_BY(gate_) = false;
-  // By its last owner, and not opened for appending since.
-  bool found_closed_ ABSL_GUARDED_BY(gate_) = false;
   absl::Status poison_ ABSL_GUARDED_BY(gate_);
   Timestamp first_timestamp_ ABSL_GUARDED_BY(gate_) = kNoTimestamp;
   int64_t roll_jitter_ms_ ABSL_GUARDED_BY(gate_) = 0;

@@ -137,7 +137,6 @@ absl::Status LogImpl::LoadProducers() {
   if (producers_loaded_) return absl::OkStatus();
   const Offset end(end_.load(std::memory_order_relaxed));
   producers_.Clear();
-  Offset from = log_start_offset();
   auto names = env_.files->List(directory_);
   std::vector<Offset> snapshots;
   if (names.ok()) {
@@ -148,17 +147,22 @@ absl::Status LogImpl::LoadProducers() {
     }
   }
   std::sort(snapshots.rbegin(), snapshots.rend());
-  for (const Offset snapshot : snapshots) {
-    const auto bytes = ReadWholeFile(env_.files, PathOf(snapshot, kSnapshotSuffix), uint64_t{1} << 30);
-    if (bytes.ok() && producers_.LoadSnapshot(*bytes, snapshot, env_.clock->Wall()).ok()) {
-      from = std::max(from, snapshot);
-      break;
-    }
-  }
   std::vector<SegmentInfo> segments;
   {
     MutexLock lock(&segments_mutex_);
     segments = segments_;
+  }
+  // From the first record there is: one below the log's start is the newest of its producer all the same.
+  Offset from = segments.front().base;
+  for (const Offset snapshot : snapshots) {
+    // What lies between an older snapshot and the first record is gone: who trusted it would refuse the
+    // sequence numbers that follow.
+    if (snapshot < from) break;
+    const auto bytes = ReadWholeFile(env_.files, PathOf(snapshot, kSnapshotSuffix), uint64_t{1} << 30);
+    if (bytes.ok() && producers_.LoadSnapshot(*bytes, snapshot, env_.clock->Wall()).ok()) {
+      from = snapshot;
+      break;
+    }
   }
   for (const SegmentInfo& info : segments) {
     const Offset next = info.open != nullptr ? info.open->next_offset() : info.next_offset;

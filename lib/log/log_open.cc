@@ -97,7 +97,6 @@ void LogImpl::Adopt(RecoveredLog recovered) {
   GateLock lock(&gate_);
   auto epochs = LeaderEpochCache::FromEntries(std::move(recovered.epochs));
   if (epochs.ok()) epochs_ = *std::move(epochs);
-  found_closed_ = recovered.closed;
   // Of a log without records everything is known.
   producers_loaded_ = recovered.log_start_offset == recovered.segments.back().next_offset;
   epochs_.TruncateFromStart(recovered.log_start_offset);

@@ -47,7 +47,6 @@ absl::StatusOr<RecoveredLog> LogImpl::Recover(const LogEntry& entry, RecoveryRep
   if (closed) {
     SetEnd(&log, {.offsets = static_cast<uint32_t>(entry.end_offset - log.segments.back().base),
                   .position = entry.active_length});
-    log.closed = true;
     // CloseLog is said after a flush.
     log.flushed_offset = entry.end_offset;
   } else {
