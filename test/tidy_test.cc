@@ -1,6 +1,5 @@
 // The house rules, tried on planted mistakes and then on every file of the tree. Rules are in tidy/rules.h.
 
-#include <algorithm>
 #include <catch2/catch.hpp>
 #include <iterator>
 #include <map>
@@ -13,16 +12,6 @@
 
 namespace millrace::tidy {
 namespace {
-
-// Files that a rule passes over for now. Each is a debt with a name; an entry that is not needed any more
-// fails the test.
-struct Debt {
-  std::string_view path = {};
-  std::string_view rule = {};
-};
-const std::vector<Debt> kDebts = {
-    {.path = "test/log/log_manager_test.cc", .rule = "file size"},
-};
 
 std::string Text(const Findings& findings) {
   std::string text;
@@ -37,17 +26,9 @@ const std::vector<SourceFile>& Tree() {
   return tree;
 }
 
-// What `rule` finds in the tree, less the debts.
-std::string InTree(std::string_view name, Rule rule) {
+std::string InTree(Rule rule) {
   std::string text;
-  for (const SourceFile& file : Tree()) {
-    const Findings findings = rule(file);
-    const bool owed = std::any_of(kDebts.begin(), kDebts.end(), [&](const Debt& debt) {
-      return debt.path == file.path && debt.rule == name;
-    });
-    if (owed && findings.empty()) text += file.path + ": keeps the rule again; strike it from kDebts\n";
-    if (!owed) text += Text(findings);
-  }
+  for (const SourceFile& file : Tree()) text += Text(rule(file));
   return text;
 }
 
@@ -231,12 +212,12 @@ TEST_CASE("nothing is put off, and no machine is named") {
 }
 
 TEST_CASE("the tree keeps the house rules") {
-  CHECK(InTree("includes", CheckIncludes) == "");
-  CHECK(InTree("file size", CheckFileSize) == "");
-  CHECK(InTree("guard", CheckGuard) == "");
-  CHECK(InTree("banned calls", CheckBannedCalls) == "");
-  CHECK(InTree("function length", CheckFunctionLength) == "");
-  CHECK(InTree("leftovers", CheckLeftovers) == "");
+  CHECK(InTree(CheckIncludes) == "");
+  CHECK(InTree(CheckFileSize) == "");
+  CHECK(InTree(CheckGuard) == "");
+  CHECK(InTree(CheckBannedCalls) == "");
+  CHECK(InTree(CheckFunctionLength) == "");
+  CHECK(InTree(CheckLeftovers) == "");
 }
 
 TEST_CASE("no private header has the path of a public one") {

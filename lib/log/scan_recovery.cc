@@ -197,7 +197,7 @@ absl::StatusOr<RecoveredLog> ScanRecovery::Run() {
   // Names that are gone must not come back in another power loss, when others have taken their offsets. In
   // the same boot a truncation died half way: what is seen of it may not be on the disk yet.
   const ControlFile* const control = log_->context_->control();
-  const bool same_boot = control != nullptr && control->survived();
+  const bool same_boot = control != nullptr && control->survived() && !present_.empty();
   if (log_->RemoveSnapshotsFrom(end_ + 1) || put_aside_ || same_boot)
     MILLRACE_RETURN_IF_ERROR(log_->env_.files->SyncDirectory(log_->directory_));
   return std::move(found_);

@@ -13,86 +13,12 @@
 
 #include "log/log_files.h"
 #include "log/text_checkpoints.h"
+#include "log_manager_fixture.h"
 #include "millrace/testing/sim_env.h"
 #include "temp_dir.h"
 
 namespace millrace {
 namespace {
-
-std::shared_ptr<const TopicConfig> Config(TopicConfig config = {}) {
-  return std::make_shared<const TopicConfig>(std::move(config));
-}
-
-TopicConfig Small() {
-  return {.segment_bytes = 16 << 10, .file_delete_delay_ms = 0};
-}
-
-struct World {
-  explicit World(uint64_t seed = 1) : sim(seed) {}
-  LogManagerOptions Options() {
-    return {.directory = "/data",
-            .env = {.clock = &sim.clock, .files = sim.files.get(), .random = sim.random.get()}};
-  }
-  std::unique_ptr<LogManager> Open(LogManagerOptions options, LogManagerReport* report = nullptr) {
-    auto manager = LogManager::Open(std::move(options), report);
-    INFO(std::string(manager.status().message()));
-    REQUIRE(manager.ok());
-    return *std::move(manager);
-  }
-  std::unique_ptr<LogManager> Open(LogManagerReport* report = nullptr) { return Open(Options(), report); }
-  SimEnv sim;
-};
-
-std::shared_ptr<LogImpl> Get(LogManager* manager, const std::string& name) {
-  auto log = manager->GetLog(name);
-  INFO(name << ": " << std::string(log.status().message()));
-  REQUIRE(log.ok());
-  return *log;
-}
-
-void Create(LogManager* manager, const std::vector<std::string>& names, TopicConfig config = Small()) {
-  std::vector<NewLog> logs;
-  for (const std::string& name : names) logs.push_back({.name = name, .config = Config(config)});
-  const absl::Status status = manager->CreateLogs(logs);
-  INFO(std::string(status.message()));
-  REQUIRE(status.ok());
-}
-
-std::string Name(int i) {
-  return "topic-" + std::to_string(i);
-}
-
-std::vector<std::string> Names(int count) {
-  std::vector<std::string> names;
-  for (int i = 0; i < count; ++i) names.push_back(Name(i));
-  return names;
-}
-
-absl::Status Put(Log* log, const std::string& key, const std::string& value) {
-  return log->Append({.key = key, .value = value}, kNoTimestamp).status();
-}
-
-// "key=value" of every record.
-std::vector<std::string> ReadAll(Log* log) {
-  std::vector<std::string> records;
-  auto cursor = log->NewCursor(log->log_start_offset());
-  REQUIRE(cursor.ok());
-  for (;;) {
-    auto slice = (*cursor)->Next(1 << 20);
-    INFO(std::string(slice.status().message()));
-    REQUIRE(slice.ok());
-    if (slice->empty()) return records;
-    for (const BatchView batch : *slice) {
-      RecordReader reader(batch);
-      RecordView record;
-      while (reader.Next(&record)) {
-        records.push_back(std::string(record.key.value_or("")) + "=" +
-                          std::string(record.value.value_or("")));
-      }
-      REQUIRE(reader.status().ok());
-    }
-  }
-}
 
 TEST_CASE("Logs are created, found again, and hold what was appended", "[log][manager]") {
   World world;

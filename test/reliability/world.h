@@ -2,8 +2,8 @@
 // compares them after a death. The model knows three kinds of records: durable ones (a Flush was
 // acknowledged), visible ones (the append was), and those that were under way when the process stopped.
 
-#ifndef MILLRACE_RELIABILITY_WORLD_H_
-#define MILLRACE_RELIABILITY_WORLD_H_
+#ifndef MILLRACE_TEST_RELIABILITY_WORLD_H_
+#define MILLRACE_TEST_RELIABILITY_WORLD_H_
 
 #include <cstdint>
 #include <cstdlib>
@@ -119,4 +119,4 @@ class World {
 
 }  // namespace millrace::testing
 
-#endif  // MILLRACE_RELIABILITY_WORLD_H_
+#endif  // MILLRACE_TEST_RELIABILITY_WORLD_H_
