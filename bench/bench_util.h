@@ -115,10 +115,21 @@ class Samples {
   std::vector<int64_t> nanos_;
 };
 
-// Every benchmark of the suite: real time given by hand, at least five repetitions, each of them shown.
+// A positive number from the environment, else `otherwise`.
+inline int64_t Setting(const char* name, int64_t otherwise) {
+  const char* const text = std::getenv(name);
+  const int64_t value = text == nullptr ? 0 : std::atoll(text);
+  return value > 0 ? value : otherwise;
+}
+
+// Every benchmark of the suite: real time given by hand, MILLRACE_BENCH_REPETITIONS repetitions (default
+// five), each of them shown.
 inline void Standard(benchmark::internal::Benchmark* benchmark) {
-  benchmark->UseManualTime()->Repetitions(5)->Iterations(1)->ReportAggregatesOnly(false)->Unit(
-      benchmark::kMillisecond);
+  benchmark->UseManualTime()
+      ->Repetitions(static_cast<int>(Setting("MILLRACE_BENCH_REPETITIONS", 5)))
+      ->Iterations(1)
+      ->ReportAggregatesOnly(false)
+      ->Unit(benchmark::kMillisecond);
 }
 
 }  // namespace millrace_bench

@@ -274,11 +274,23 @@ absl::StatusOr<AppendResult> LogImpl::AppendBatchLocked(std::span<std::byte> bat
 
 // --- Room
 
-bool LogImpl::MustRoll(size_t bytes, int32_t offsets, Timestamp timestamp) const {
+bool LogImpl::MustRoll(size_t bytes, int32_t offsets, Timestamp timestamp, Timestamp now) const {
   if (position_ == 0) return false;
   if (position_ + bytes > static_cast<uint64_t>(config_.segment_bytes)) return true;
   if (!active_->indexes().offsets.Fits(base_ + offsets_ + offsets)) return true;
-  return IndexIsFull() || timestamp >= roll_at_;
+  return IndexIsFull() || timestamp >= roll_at_ || now >= wall_roll_at_;
+}
+
+// Kafka's segment.ms, in two times: a record that is so much newer than the segment's first, as records are
+// stamped, and the segment's own age. Records of long ago do not make a segment old.
+void LogImpl::StartAge(Timestamp first, Timestamp now) {
+  const int64_t age = std::max<int64_t>(config_.segment_ms - roll_jitter_ms_, 1);
+  const auto after = [age](Timestamp from) {
+    const int64_t start = std::max<int64_t>(from.value(), 0);
+    return Timestamp(age > INT64_MAX - start ? INT64_MAX : start + age);
+  };
+  roll_at_ = after(first == kNoTimestamp ? now : first);
+  wall_roll_at_ = after(now);
 }
 
 // Makes sure that `bytes` bytes and `offsets` offsets can be appended: opens, makes, grows or rolls the
@@ -292,13 +304,8 @@ absl::Status LogImpl::PrepareAppend(size_t bytes, int32_t offsets, Timestamp tim
   }
   if (active_ == nullptr) MILLRACE_RETURN_IF_ERROR(OpenActive());
   const Timestamp now = env_.clock->CoarseWall();
-  if (MustRoll(bytes, offsets, std::max(timestamp, now))) MILLRACE_RETURN_IF_ERROR(RollLocked());
-  if (position_ == 0) {
-    first_timestamp_ = timestamp == kNoTimestamp ? now : timestamp;
-    const int64_t age = std::max<int64_t>(config_.segment_ms - roll_jitter_ms_, 1);
-    const int64_t start = std::max<int64_t>(first_timestamp_.value(), 0);
-    roll_at_ = Timestamp(age > INT64_MAX - start ? INT64_MAX : start + age);
-  }
+  if (MustRoll(bytes, offsets, timestamp, now)) MILLRACE_RETURN_IF_ERROR(RollLocked());
+  if (position_ == 0) StartAge(timestamp, now);
   if (position_ + bytes > active_->allocated()) MILLRACE_RETURN_IF_ERROR(MakeRoom(bytes));
   PrepareAhead();
   SetLimits();
@@ -393,10 +400,7 @@ absl::Status LogImpl::OpenActive() {
   if (end.position > 0) {
     // The age of a reopened segment counts from now on: what its first record was stamped is not worth
     // reading it for.
-    first_timestamp_ = env_.clock->CoarseWall();
-    roll_at_ = Timestamp(config_.segment_ms > INT64_MAX - first_timestamp_.value()
-                             ? INT64_MAX
-                             : first_timestamp_.value() + config_.segment_ms);
+    StartAge(kNoTimestamp, env_.clock->CoarseWall());
   }
   {
     MutexLock lock(&segments_mutex_);

@@ -179,8 +179,9 @@ class LogImpl final : public Log, public CleanableLog {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   absl::Status OpenActive() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   absl::Status MakeRoom(size_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
-  bool MustRoll(size_t bytes, int32_t offsets, Timestamp timestamp) const
+  bool MustRoll(size_t bytes, int32_t offsets, Timestamp timestamp, Timestamp now) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  void StartAge(Timestamp first, Timestamp now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   absl::Status RollLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   absl::StatusOr<std::shared_ptr<Segment>> TakeSpare(Offset base) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   void BeginSegment(Offset base, std::shared_ptr<Segment> fresh) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
@@ -326,7 +327,7 @@ class LogImpl final : public Log, public CleanableLog {
   // False: the segment was reopened, and max_timestamp_ is of what was appended since.
   bool newest_known_ ABSL_GUARDED_BY(gate_) = true;
   LeaderEpoch leader_epoch_ ABSL_GUARDED_BY(gate_) = kNoLeaderEpoch;
-  // Records stamped outside [low, high] need a closer look; so do all after roll_at_.
+  // A record stamped so late begins the next segment.
   Timestamp roll_at_ ABSL_GUARDED_BY(gate_){INT64_MAX};
   int32_t message_bytes_max_ ABSL_GUARDED_BY(gate_) = 0;
   bool plain_ ABSL_GUARDED_BY(gate_) = false;
@@ -335,7 +336,8 @@ class LogImpl final : public Log, public CleanableLog {
   TopicConfig config_ ABSL_GUARDED_BY(gate_);
   bool closed_ ABSL_GUARDED_BY(gate_) = false;
   absl::Status poison_ ABSL_GUARDED_BY(gate_);
-  Timestamp first_timestamp_ ABSL_GUARDED_BY(gate_) = kNoTimestamp;
+  // When the active segment is old, by the clock.
+  Timestamp wall_roll_at_ ABSL_GUARDED_BY(gate_){INT64_MAX};
   int64_t roll_jitter_ms_ ABSL_GUARDED_BY(gate_) = 0;
   bool directory_made_ ABSL_GUARDED_BY(gate_) = false;
   // Where the newest snapshot of the producers was taken, as a position of the active segment; negative:

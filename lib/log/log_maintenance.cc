@@ -23,7 +23,7 @@ absl::Status LogImpl::RunMaintenance() {
     GateLock gate_lock(&gate_);
     MILLRACE_RETURN_IF_ERROR(CheckWritable());
     const Timestamp now = env_.clock->Wall();
-    if (active_ != nullptr && position_ > 0 && now >= roll_at_) MILLRACE_RETURN_IF_ERROR(RollLocked());
+    if (active_ != nullptr && position_ > 0 && now >= wall_roll_at_) MILLRACE_RETURN_IF_ERROR(RollLocked());
     if (config_.durability == Durability::kInterval && unflushed_since_ != kNever) {
       const int64_t flush_ms = config_.flush_ms != INT64_MAX ? config_.flush_ms : 1000;
       due = (env_.clock->Monotonic() - unflushed_since_) / 1'000'000 >= flush_ms;

@@ -379,6 +379,24 @@ TEST_CASE("a segment is closed when it is old, full, or its index is", "[log]") 
   CHECK(f.Read(Offset(0)) == Numbers(0, 200));
 }
 
+TEST_CASE("records of long ago do not make a segment old, but those much newer than its first do", "[log]") {
+  LogFixture f({.segment_bytes = 1 << 20, .segment_ms = 60'000, .retention_ms = -1});
+  const auto append = [&](int i, int64_t ms) {
+    const std::string value = std::to_string(i);
+    REQUIRE(f.log->Append({.value = value, .timestamp = Timestamp(ms)}, kNoTimestamp).ok());
+  };
+  for (int i = 0; i < 10; ++i) append(i, 1'000 + i);
+  CHECK(f.log->stats().segments == 1);
+  append(10, 61'000);
+  CHECK(f.log->stats().segments == 2);
+  REQUIRE(f.log->RunMaintenance().ok());
+  CHECK(f.log->stats().segments == 2);
+  f.sim.clock.Advance(int64_t{61} * 1'000'000'000);
+  append(11, 61'001);
+  CHECK(f.log->stats().segments == 3);
+  CHECK(f.Read(Offset(0)) == Numbers(0, 12));
+}
+
 TEST_CASE("an append at the middle of a segment has the next one made ahead", "[log]") {
   LogFixture f({.segment_bytes = 4 << 20}, {{log_test::Files::kSimulated, FileBackend::kMapped}});
   f.Close();
