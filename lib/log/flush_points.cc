@@ -178,6 +178,11 @@ std::optional<FlushPoint> FlushPoints::Get(uint32_t log_no) const {
   return slots_[log_no].point;
 }
 
+uint32_t FlushPoints::log_no_limit() const {
+  MutexLock lock(&mutex_);
+  return static_cast<uint32_t>(slots_.size());
+}
+
 void FlushPoints::Clear(uint32_t log_no) {
   MILLRACE_CHECK(!read_only_);
   MutexLock lock(&mutex_);

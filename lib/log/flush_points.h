@@ -69,6 +69,8 @@ class FlushPoints {
   absl::Status Sync();
   // Lets go of the descriptor. Syncs fail from now on.
   void Close();
+  // One beyond the highest number that ever had a point.
+  uint32_t log_no_limit() const;
   // Logs with points that Sync would write.
   size_t dirty() const;
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "base/return_if_error.h"
 #include "log/log_files.h"
+#include "log/lost_logs.h"
 
 namespace millrace::inline v0 {
 
@@ -33,11 +34,18 @@ absl::StatusOr<std::unique_ptr<LogContext>> LogContext::Open(Options options, Re
 
 absl::Status LogContext::OpenFiles(Report* report) {
   FileSystem& files = *env().files;
+  MILLRACE_RETURN_IF_ERROR(ForgetSlots());
   ManifestReport found;
-  MILLRACE_ASSIGN_OR_RETURN(
-      manifest_,
+  auto manifest =
       ManifestFile::Open(&files, JoinPath(directory(), kManifestFile),
-                         read_only() ? RecordFile::Access::kReadOnly : RecordFile::Access::kCreate, &found));
+                         read_only() ? RecordFile::Access::kReadOnly : RecordFile::Access::kCreate, &found);
+  if (absl::IsDataLoss(manifest.status())) {
+    return absl::DataLossError(
+        StrCat(manifest.status().message(),
+               "; restore it, or move it away: then the logs are taken to be what their directories hold"));
+  }
+  if (!manifest.ok()) return manifest.status();
+  manifest_ = *std::move(manifest);
   report->notes = found.notes;
   MILLRACE_ASSIGN_OR_RETURN(const VolumeIdentity identity, files.Volume(directory()));
   auto control = ControlFile::Open(&files, JoinPath(directory(), kControlFile), read_only(), identity);
@@ -62,6 +70,11 @@ absl::Status LogContext::OpenFiles(Report* report) {
   lost_flush_points_ = flushed.both_damaged;
   // They are made, durably, before the manifest is: a directory without them has lost them.
   flush_points_lost_ = flushed.created && !found.file.created;
+  bool adopted = false;
+  if (!read_only() && (found.file.created || !found.trusted)) {
+    MILLRACE_ASSIGN_OR_RETURN(adopted, AdoptLogs(report));
+  }
+  incomplete_ = adopted || !found.trusted;
 
   const bool survived = control_ != nullptr && control_->survived();
   const bool clean = found.clean && found.trusted;
@@ -70,9 +83,9 @@ absl::Status LogContext::OpenFiles(Report* report) {
     writing_ = !found.clean;
   }
   trust_closed_ = found.trusted && (clean || survived);
-  shutdown_ = clean || found.file.created ? RecoveryReport::Shutdown::kClean
-              : survived                  ? RecoveryReport::Shutdown::kProcessCrash
-                                          : RecoveryReport::Shutdown::kPowerLoss;
+  shutdown_ = clean || (found.file.created && !adopted) ? RecoveryReport::Shutdown::kClean
+              : survived                                ? RecoveryReport::Shutdown::kProcessCrash
+                                                        : RecoveryReport::Shutdown::kPowerLoss;
   report->shutdown = shutdown_;
   if (read_only()) return absl::OkStatus();
   if (!trust_closed_) {
@@ -83,7 +96,38 @@ absl::Status LogContext::OpenFiles(Report* report) {
     trust_closed_ = true;
   }
   manifest_->Opened();
-  return manifest_->Write();
+  // A hole stays one, and means a look at everything each time, until the file is made anew.
+  return found.trusted ? manifest_->Write() : manifest_->Compact();
+}
+
+// Their slots have the numbers of a manifest that is gone.
+absl::Status LogContext::ForgetSlots() {
+  FileSystem& files = *env().files;
+  if (read_only() || !absl::IsNotFound(files.Stat(JoinPath(directory(), kManifestFile)).status())) {
+    return absl::OkStatus();
+  }
+  for (const std::string_view name : {kControlFile, kFlushPointsFile}) {
+    const absl::Status removed = files.Remove(JoinPath(directory(), name));
+    if (!removed.ok() && !absl::IsNotFound(removed)) return removed;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> LogContext::AdoptLogs(Report* report) {
+  MILLRACE_ASSIGN_OR_RETURN(const std::vector<uint32_t> adopted,
+                            AdoptLostLogs(env().files, directory(), manifest_.get(), &report->notes));
+  // Numbers that were another log's, or may be given to another.
+  std::vector<uint32_t> doubtful = adopted;
+  for (uint32_t log_no = 0; log_no < flush_points_->log_no_limit(); ++log_no) {
+    if (!manifest_->Find(log_no).has_value()) doubtful.push_back(log_no);
+  }
+  for (const uint32_t log_no : doubtful) {
+    flush_points_->Clear(log_no);
+    MILLRACE_ASSIGN_OR_RETURN(ControlSlot* const slot, control_->Slot(log_no));
+    if (slot != nullptr) slot->Clear();
+  }
+  lost_flush_points_.insert(lost_flush_points_.end(), adopted.begin(), adopted.end());
+  return !adopted.empty();
 }
 
 bool LogContext::FlushPointLost(uint32_t log_no) const {

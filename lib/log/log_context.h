@@ -57,6 +57,8 @@ class LogContext {
   // opened again.
   bool trust_closed() const { return trust_closed_; }
   RecoveryReport::Shutdown shutdown() const { return shutdown_; }
+  // Whether the manifest was missing, or records of it: what the directories hold counts as well.
+  bool incomplete() const { return incomplete_; }
   // Whether the log may have had a flush point that is not known any more.
   bool FlushPointLost(uint32_t log_no) const;
 
@@ -75,6 +77,8 @@ class LogContext {
   explicit LogContext(Options options)
       : options_(std::move(options)), budget_(std::make_shared<Budget>(options_.limits)) {}
   absl::Status OpenFiles(Report* report);
+  absl::Status ForgetSlots();
+  absl::StatusOr<bool> AdoptLogs(Report* report);
 
   const Options options_;
   const std::shared_ptr<Budget> budget_;
@@ -85,6 +89,7 @@ class LogContext {
   bool trust_closed_ = false;
   Mutex writing_mutex_;
   bool writing_ ABSL_GUARDED_BY(writing_mutex_) = false;
+  bool incomplete_ = false;
   bool flush_points_lost_ = false;
   std::vector<uint32_t> lost_flush_points_;
   RecoveryReport::Shutdown shutdown_ = RecoveryReport::Shutdown::kClean;

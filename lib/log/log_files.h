@@ -29,8 +29,14 @@ inline constexpr std::string_view kGuardSuffix = ".guard";
 inline constexpr std::string_view kDeletedSuffix = ".deleted";
 inline constexpr std::string_view kCleanedSuffix = ".cleaned";
 inline constexpr std::string_view kSwapSuffix = ".swap";
+// What opening found in a place where it makes no sense, and which may be somebody's all the same: kept.
+inline constexpr std::string_view kStraySuffix = ".stray";
 // A file that is being written and will be renamed.
 inline constexpr std::string_view kTemporarySuffix = ".tmp";
+
+// Directories of logs that were deleted, and of what was there before a log of that name was created.
+inline constexpr std::string_view kDeletedLogSuffix = "-delete";
+inline constexpr std::string_view kStrayLogSuffix = "-stray";
 
 inline constexpr std::string_view kLeaderEpochFile = "leader-epoch-checkpoint";
 inline constexpr std::string_view kPartitionMetadataFile = "partition.metadata";

@@ -14,8 +14,6 @@
 namespace millrace::inline v0 {
 namespace {
 
-constexpr std::string_view kDeleteSuffix = "-delete";
-
 int64_t Limit(uint64_t value) {
   return static_cast<int64_t>(std::min<uint64_t>(value, std::numeric_limits<int64_t>::max()));
 }
@@ -30,7 +28,7 @@ int64_t KnownBytes(const LogEntry& log) {
 // Hidden names and those of the shared files are not for logs.
 bool IsName(std::string_view name) {
   return !name.empty() && name.front() != '.' && !name.starts_with("millrace.") &&
-         name.find('/') == std::string_view::npos && !name.ends_with(kDeleteSuffix);
+         name.find('/') == std::string_view::npos && !name.ends_with(kDeletedLogSuffix);
 }
 
 // What an open log takes of the memory budget, roughly.
@@ -93,7 +91,7 @@ absl::Status LogManager::Start(LogManagerReport* report) {
   {
     MutexLock lock(&mutex_);
     for (const LogEntry& log : context_->manifest().Logs()) {
-      if (log.directory.ends_with(kDeleteSuffix)) {
+      if (log.directory.ends_with(kDeletedLogSuffix)) {
         doomed_.push_back({.directory = log.directory, .log_no = log.log_no});
         continue;
       }
@@ -136,7 +134,7 @@ void LogManager::FinishDeletes(LogManagerReport* report) {
   MutexLock lock(&mutex_);
   for (const Doomed& doomed : doomed_) {
     // ".", 32 digits and the suffix.
-    constexpr size_t kAdded = 1 + 32 + kDeleteSuffix.size();
+    constexpr size_t kAdded = 1 + 32 + kDeletedLogSuffix.size();
     report->notes.push_back(StrCat("the deletion of ", doomed.directory, " is being finished"));
     if (doomed.directory.size() <= kAdded) continue;
     const std::string original = doomed.directory.substr(0, doomed.directory.size() - kAdded);
@@ -186,7 +184,7 @@ absl::Status LogManager::CreateLogs(std::span<const NewLog> logs, bool sync) {
     if (const auto there = env_.files->Stat(PathOf(log.name)); there.ok()) {
       status = there->is_directory
                    ? env_.files->Rename(PathOf(log.name),
-                                        PathOf(StrCat(log.name, ".", env_.random->Next(), "-stray")))
+                                        PathOf(StrCat(log.name, ".", env_.random->Next(), kStrayLogSuffix)))
                    : absl::InvalidArgumentError(ToAbsl(StrCat("there is a file of the name ", log.name)));
       if (!status.ok()) break;
     }
@@ -371,7 +369,7 @@ absl::Status LogManager::Refresh() {
   std::vector<std::shared_ptr<LogImpl>> gone;
   StringMap<uint32_t> now;
   for (const LogEntry& log : manifest->Logs()) {
-    if (!log.directory.ends_with(kDeleteSuffix)) now[log.directory] = log.log_no;
+    if (!log.directory.ends_with(kDeletedLogSuffix)) now[log.directory] = log.log_no;
   }
   MutexLock lock(&mutex_);
   MILLRACE_RETURN_IF_ERROR(CheckOpen(false));

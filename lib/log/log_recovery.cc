@@ -31,7 +31,7 @@ absl::StatusOr<RecoveredLog> LogImpl::Recover(const LogEntry& entry, RecoveryRep
     MILLRACE_ASSIGN_OR_RETURN(slot, context_->control()->Slot(log_no_));
     if (slot != nullptr && context_->control()->survived()) state = slot->Read(context_->control()->term());
   }
-  const bool closed = entry.closed && context_->trust_closed();
+  const bool closed = entry.closed && context_->trust_closed() && !HasUnknownSegments(entry);
   RecoveredLog log = RecoveredFromManifest(entry);
   // The process died. The manifest is written before the slot moves on: where they differ, the new segment is
   // still empty.
@@ -40,7 +40,8 @@ absl::StatusOr<RecoveredLog> LogImpl::Recover(const LogEntry& entry, RecoveryRep
     return state.has_value() &&
            (state->segment_base == last || state->segment_base + state->end.offsets == last);
   };
-  if (!closed && !fits()) return ScanRecovery(this, entry, report).Run();
+  const bool known = closed || (fits() && !context_->incomplete() && !HasUnknownSegments(entry));
+  if (!known) return ScanRecovery(this, entry, report).Run();
 
   const std::optional<FlushPoint> flushed =
       context_->flush_points() == nullptr ? std::nullopt : context_->flush_points()->Get(log_no_);

@@ -60,6 +60,20 @@ class Walk {
     return absl::OkStatus();
   }
 
+  // Moves on to the next sound batch behind what is not. False if there is none.
+  absl::StatusOr<bool> Skip() {
+    for (uint32_t at = position_; size_ - at >= kBatchHeaderBytes && at < size_;) {
+      ++at;
+      MILLRACE_ASSIGN_OR_RETURN(const std::optional<BatchView> batch, BatchAt(at));
+      if (!batch.has_value() || batch->base_offset() < expected_ || !batch->CrcIsValid()) continue;
+      if (batch->last_offset() - segment_.base() > INT32_MAX) continue;
+      position_ = at;
+      expected_ = batch->base_offset();
+      return true;
+    }
+    return false;
+  }
+
   // Index of the last byte that is not zero, plus one; position() if all behind it are zero.
   absl::StatusOr<uint32_t> EndOfContent() {
     for (uint32_t end = size_; end > position_;) {
@@ -154,6 +168,11 @@ RecoveredLog RecoveredFromManifest(const LogEntry& entry) {
   return log;
 }
 
+bool HasUnknownSegments(const LogEntry& entry) {
+  const auto open = [](const ManifestSegment& segment) { return !segment.sealed; };
+  return std::count_if(entry.segments.begin(), entry.segments.end(), open) > 1;
+}
+
 absl::StatusOr<RecoveredLog> ScanRecovery::Run() {
   found_ = RecoveredFromManifest(entry_);
   FindFlushPoint();
@@ -167,7 +186,12 @@ absl::StatusOr<RecoveredLog> ScanRecovery::Run() {
   size_t kept = 0;
   for (Verdict verdict = Verdict::kGoOn; verdict == Verdict::kGoOn && kept < found_.segments.size();) {
     MILLRACE_ASSIGN_OR_RETURN(verdict, Take(kept));
-    if (verdict != Verdict::kEndsBefore) ++kept;
+    if (verdict == Verdict::kSkip) {
+      found_.segments.erase(found_.segments.begin() + static_cast<ptrdiff_t>(kept));
+      verdict = Verdict::kGoOn;
+    } else if (verdict != Verdict::kEndsBefore) {
+      ++kept;
+    }
   }
   found_.segments.resize(kept);
   MILLRACE_RETURN_IF_ERROR(PutAside());
@@ -230,19 +254,26 @@ void ScanRecovery::FindFlushPoint() {
   flushed_ = {.offset = found_.segments.front().base, .segment_base = found_.segments.front().base};
   FlushPoints* const points = log_->context_->flush_points();
   const auto known = points == nullptr ? std::nullopt : points->Get(log_->log_no_);
-  if (known.has_value()) {
-    flushed_ = *known;
-    return;
-  }
-  if (!log_->context_->FlushPointLost(log_->log_no_)) return;  // there was none
-  // How far the log was durable is not known any more. Closed segments are taken to be: one too many is
-  // reported as damaged, rather than one too few cut.
-  for (const ManifestSegment& segment : entry_.segments) {
-    if (segment.sealed && segment.next_offset > flushed_.offset)
-      flushed_ = {.offset = segment.next_offset, .segment_base = segment.next_offset};
-  }
+  const bool unknown = HasUnknownSegments(entry_);
+  search_ = log_->context_->incomplete() || log_->context_->FlushPointLost(log_->log_no_) || unknown;
+  if (known.has_value()) flushed_ = *known;
+  if (!search_ || (known.has_value() && !unknown)) return;
+  const FlushPoint assumed = AssumedFlushPoint();
+  if (assumed.offset <= flushed_.offset) return;
+  flushed_ = assumed;
   Note(absl::StrFormat("%s: its flush point is lost; closed segments count as flushed, up to offset %d",
                        log_->name_, flushed_.offset.value()));
+}
+
+// How far the log was durable is not known any more. Whatever has something behind it is taken to be: one too
+// many is reported as damaged, rather than one too few cut.
+FlushPoint ScanRecovery::AssumedFlushPoint() const {
+  FlushPoint point;
+  for (const ManifestSegment& segment : entry_.segments) {
+    const Offset durable = segment.sealed ? segment.next_offset : segment.base;
+    if (durable > point.offset) point = {.offset = durable, .segment_base = durable};
+  }
+  return point;
 }
 
 std::optional<Offset> ScanRecovery::DurableEnd(size_t index) const {
@@ -263,7 +294,8 @@ absl::StatusOr<ScanRecovery::Verdict> ScanRecovery::Take(size_t index) {
   if (index > 0) {
     // Overlaps what is there: left by an attempt that was cut off. Or a hole past the flush point: what
     // follows was never acknowledged as durable.
-    if (info.base < end_ || (info.base > end_ && info.base > flushed_.offset)) return Verdict::kEndsBefore;
+    if (info.base < end_ || (info.base > end_ && info.base > flushed_.offset))
+      return search_ ? Verdict::kSkip : Verdict::kEndsBefore;
   }
   if (info.base > end_) {
     found_.damaged.push_back({.first = end_, .next = info.base});
@@ -281,6 +313,9 @@ absl::StatusOr<ScanRecovery::Verdict> ScanRecovery::Take(size_t index) {
   MILLRACE_RETURN_IF_ERROR(Scan(&info, sealed, &torn));
   end_ = info.next_offset;
   const Offset must_reach = durable_end.value_or(info.base <= flushed_.offset ? flushed_.offset : info.base);
+  if (search_ && durable_end.has_value() && !torn && end_ < *durable_end) {
+    end_ = info.next_offset = *durable_end;  // compaction leaves such gaps
+  }
   if (end_ < must_reach) return TakeDamaged(index, must_reach);
   return torn ? Verdict::kEndsHere : Verdict::kGoOn;
 }
@@ -337,6 +372,12 @@ absl::Status ScanRecovery::Scan(SegmentInfo* info, bool sealed, bool* torn) {
                               {.offsets = 0, .position = size}, Segment::State::kSealed));
   Walk walk(*segment, size, from, expected, found_.log_start_offset, &epochs_);
   MILLRACE_RETURN_IF_ERROR(walk.Run());
+  while (search_ && walk.position() < size) {
+    MILLRACE_ASSIGN_OR_RETURN(const bool found, walk.Skip());
+    if (!found) break;
+    Note(absl::StrFormat("%s: damaged in front of offset %d", path, walk.expected().value()));
+    MILLRACE_RETURN_IF_ERROR(walk.Run());
+  }
   report_->scanned_bytes += walk.position() - from;
   info->length = walk.position();
   info->next_offset = walk.expected();
@@ -346,6 +387,12 @@ absl::Status ScanRecovery::Scan(SegmentInfo* info, bool sealed, bool* torn) {
   info->max_timestamp = std::max({known.max_timestamp, walk.newest(), NewestBelow(*segment, from)});
   MILLRACE_ASSIGN_OR_RETURN(const uint32_t content_end, walk.EndOfContent());
   *torn = content_end > walk.position();
+  if (*torn && search_ && walk.position() == 0) {
+    foreign_.insert(info->base);
+    Note(
+        absl::StrFormat("%s holds no batch and was put aside as %s", path, path + std::string(kStraySuffix)));
+    return absl::OkStatus();
+  }
   if (*torn) {
     report_->cut_bytes += content_end - walk.position();
     Note(absl::StrFormat("%s: cut %d bytes of a torn tail at position %d; the log ends at offset %d", path,
@@ -360,9 +407,12 @@ absl::Status ScanRecovery::PutAside() {
     const auto kept = [&](const SegmentInfo& info) { return info.base == base; };
     if (std::any_of(found_.segments.begin(), found_.segments.end(), kept)) continue;
     Note(absl::StrFormat("%s is no part of what is sound and was put aside", log_->PathOf(base, kLogSuffix)));
-    if (log_->read_only_) continue;
-    MILLRACE_RETURN_IF_ERROR(
-        RenameSegmentFiles(log_->env_.files, log_->directory_, base, "", kDeletedSuffix));
+    foreign_.insert(base);
+  }
+  if (log_->read_only_) return absl::OkStatus();
+  for (const Offset base : foreign_) {
+    MILLRACE_RETURN_IF_ERROR(RenameSegmentFiles(log_->env_.files, log_->directory_, base, "",
+                                                search_ ? kStraySuffix : kDeletedSuffix));
     put_aside_ = true;
   }
   return absl::OkStatus();
@@ -397,7 +447,7 @@ absl::Status ScanRecovery::CutTails() {
   const SegmentInfo& last = found_.segments.back();
   if (present_.contains(last.base)) log_->RemoveSideFilesBeyond(last.base, last.length);
   for (const SegmentInfo& info : found_.segments) {
-    if (!scanned_.contains(info.base)) continue;
+    if (!scanned_.contains(info.base) || foreign_.contains(info.base)) continue;
     MILLRACE_ASSIGN_OR_RETURN(
         const auto file, log_->env_.files->Open(log_->PathOf(info.base, kLogSuffix), OpenMode::kReadWrite));
     MILLRACE_ASSIGN_OR_RETURN(const uint64_t size, file->Size());

@@ -25,6 +25,10 @@ namespace millrace::inline v0 {
 // What the manifest says of a log; of an active segment its base alone.
 RecoveredLog RecoveredFromManifest(const LogEntry& entry);
 
+// Whether an owner took segments from the directory, because the manifest did not know them, and did not get
+// to look at them.
+bool HasUnknownSegments(const LogEntry& entry);
+
 // Single-threaded, for one Run. `log`, `entry` and `report` are borrowed. A read-only log is looked at and
 // left as it is; of any other the tail is cut, what lay behind it put aside, and the manifest told.
 class ScanRecovery {
@@ -35,10 +39,12 @@ class ScanRecovery {
   absl::StatusOr<RecoveredLog> Run();
 
  private:
-  enum class Verdict : uint8_t { kGoOn, kEndsBefore, kEndsHere };
+  enum class Verdict : uint8_t { kGoOn, kSkip, kEndsBefore, kEndsHere };
 
   absl::Status FindSegments();
   void FindFlushPoint();
+  // Where the manifest cannot say: as far as the files go.
+  FlushPoint AssumedFlushPoint() const;
   // Looks at the segment at `index`, and sets where the log goes on.
   absl::StatusOr<Verdict> Take(size_t index);
   Verdict TakeMissing(size_t index);
@@ -67,6 +73,11 @@ class ScanRecovery {
   // Where the next segment must begin.
   Offset end_{0};
   bool put_aside_ = false;
+  // The manifest or the flush point was lost: what is on the disk is believed as far as it can be read, and
+  // nothing of it is removed.
+  bool search_ = false;
+  // Files in which nothing is sound, where that is not a reason to remove them.
+  std::set<Offset> foreign_;
 };
 
 }  // namespace millrace::inline v0
