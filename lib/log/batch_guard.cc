@@ -182,6 +182,7 @@ uint32_t GuardCrc(const std::byte* header) {
 absl::StatusOr<BatchGuard> BatchGuard::Resume(File* file, Offset base, uint32_t log_bytes) {
   BatchGuard guard(base);
   MILLRACE_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
+  guard.tail_in_file_ = size > 0;
   const absl::Status header = size < kHeaderBytes ? Damaged(*file, "is too short") : CheckHeader(file, base);
   if (absl::IsDataLoss(header)) return guard;
   MILLRACE_RETURN_IF_ERROR(header);
@@ -262,12 +263,18 @@ absl::Status BatchGuard::WritePages(File* file) {
 
 absl::Status BatchGuard::WriteSealed(File* file, const GuardSeal& seal) {
   MILLRACE_RETURN_IF_ERROR(WritePages(file));
-  MILLRACE_RETURN_IF_ERROR(PrepareFile(file));
   std::vector<std::byte> tail;
+  // A small guard is one write, header and all; not a truncation of what is empty, either, which makes some
+  // file systems write the file when it is closed.
+  const bool with_header = !header_written_ && !tail_in_file_;
+  if (with_header) EncodeHeader(base_, &tail);
+  if (!with_header) MILLRACE_RETURN_IF_ERROR(PrepareFile(file));
   if (!entries_.empty()) EncodePage(base_, pages_written_, entries_, covered_, &tail);
   EncodeSeal(base_, seal, pages_written_ + (entries_.empty() ? 0 : 1), &tail);
   tail_in_file_ = true;
-  return file->WriteAt(PagePosition(pages_written_), tail);
+  MILLRACE_RETURN_IF_ERROR(file->WriteAt(with_header ? 0 : PagePosition(pages_written_), tail));
+  header_written_ = true;
+  return absl::OkStatus();
 }
 
 absl::Status BatchGuard::TruncateTo(File* file, uint32_t position) {

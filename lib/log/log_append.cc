@@ -377,9 +377,12 @@ absl::Status LogImpl::OpenActive() {
   std::shared_ptr<Segment> segment;
   const Segment::Options options = SegmentOptions(/*may_evict=*/false);
   if (end.position == 0) {
-    context_->env().files->Remove(path).IgnoreError();  // an attempt that was cut off
-    RemoveSideFiles(info.base);
+    if (!std::exchange(directory_empty_, false)) {
+      context_->env().files->Remove(path).IgnoreError();  // an attempt that was cut off
+      RemoveSideFiles(info.base);
+    }
     MILLRACE_ASSIGN_OR_RETURN(segment, Segment::Create(options, info.base, path, first));
+    segment->set_side_files(false);
   } else {
     MILLRACE_ASSIGN_OR_RETURN(segment, Segment::OpenActive(options, info.base, path, end));
     segment->set_indexes_complete(false);
@@ -474,7 +477,11 @@ absl::StatusOr<std::shared_ptr<Segment>> LogImpl::TakeSpare(Offset base) {
   if (spare != nullptr) env_.files->Remove(spare_path).IgnoreError();
   env_.files->Remove(path).IgnoreError();  // a roll that was cut off
   RemoveSideFiles(base);
-  return Segment::Create(SegmentOptions(/*may_evict=*/false), base, path, FirstExtent(config_));
+  MILLRACE_ASSIGN_OR_RETURN(
+      std::shared_ptr<Segment> made,
+      Segment::Create(SegmentOptions(/*may_evict=*/false), base, path, FirstExtent(config_)));
+  made->set_side_files(false);
+  return made;
 }
 
 void LogImpl::BeginSegment(Offset base, std::shared_ptr<Segment> fresh) {

@@ -68,6 +68,8 @@ class LogImpl final : public Log, public CleanableLog {
     LogContext* context = nullptr;
     std::unique_ptr<LogContext> own_context = nullptr;
     LogEntry entry = {};
+    // Created by this process, and never opened: there is nothing to find.
+    bool fresh = false;
     std::string directory = {};
     // For messages.
     std::string name = {};
@@ -303,6 +305,7 @@ class LogImpl final : public Log, public CleanableLog {
   const std::string directory_;
   const std::string name_;
   const uint32_t log_no_;
+  const bool fresh_;
   const Env env_;
   const bool read_only_;
   const uint64_t pinned_bytes_max_;
@@ -340,6 +343,8 @@ class LogImpl final : public Log, public CleanableLog {
   Timestamp wall_roll_at_ ABSL_GUARDED_BY(gate_){INT64_MAX};
   int64_t roll_jitter_ms_ ABSL_GUARDED_BY(gate_) = 0;
   bool directory_made_ ABSL_GUARDED_BY(gate_) = false;
+  // By this very log, just now: no file can lie in it.
+  bool directory_empty_ ABSL_GUARDED_BY(gate_) = false;
   // Where the newest snapshot of the producers was taken, as a position of the active segment; negative:
   // before it.
   int64_t snapshot_at_ ABSL_GUARDED_BY(gate_) = 0;

@@ -201,6 +201,7 @@ absl::Status LogManager::CreateLogs(std::span<const NewLog> logs, bool sync) {
   for (size_t i = 0; i < logs.size(); ++i) {
     auto entry = std::make_unique<Entry>();
     entry->log_no = made[i].second;
+    entry->fresh = true;
     entry->config = logs[i].config;
     entry->topic_id = logs[i].topic_id;
     entries_.emplace(logs[i].name, std::move(entry));
@@ -213,6 +214,7 @@ std::shared_ptr<const TopicConfig> LogManager::ConfigOf(const std::string& name)
 }
 
 absl::StatusOr<std::shared_ptr<LogImpl>> LogManager::OpenLog(const std::string& name, uint32_t log_no,
+                                                             bool fresh,
                                                              std::shared_ptr<const TopicConfig> config,
                                                              RecoveryReport* report) {
   std::optional<LogEntry> entry;
@@ -223,7 +225,7 @@ absl::StatusOr<std::shared_ptr<LogImpl>> LogManager::OpenLog(const std::string& 
     entry = context_->manifest().Find(log_no);
   }
   if (!entry.has_value()) return absl::InternalError("the manifest has lost a log");
-  LogImpl::Open open{.context = context_.get(), .entry = *std::move(entry)};
+  LogImpl::Open open{.context = context_.get(), .entry = *std::move(entry), .fresh = fresh};
   open.directory = PathOf(name);
   open.name = name;
   open.options.config = config == nullptr ? TopicConfig{} : *config;
@@ -247,6 +249,7 @@ absl::StatusOr<std::shared_ptr<LogImpl>> LogManager::GetLog(std::string_view nam
   Entry* entry = nullptr;
   std::shared_ptr<const TopicConfig> config;
   uint32_t log_no = 0;
+  bool fresh = false;
   {
     MutexLock lock(&mutex_);
     MILLRACE_RETURN_IF_ERROR(CheckOpen(false));
@@ -261,10 +264,11 @@ absl::StatusOr<std::shared_ptr<LogImpl>> LogManager::GetLog(std::string_view nam
     entry->busy = true;
     config = entry->config;
     log_no = entry->log_no;
+    fresh = std::exchange(entry->fresh, false);
   }
   if (config == nullptr) config = ConfigOf(key);
   RecoveryReport ignored;
-  auto log = OpenLog(key, log_no, config, report == nullptr ? &ignored : report);
+  auto log = OpenLog(key, log_no, fresh, config, report == nullptr ? &ignored : report);
   bool many = false;
   {
     MutexLock lock(&mutex_);

@@ -160,6 +160,8 @@ class LogManager {
     uint32_t log_no = 0;
     // Being opened, closed or deleted: wait for changed_.
     bool busy = false;
+    // Created, and not opened since.
+    bool fresh = false;
     bool metadata_written = false;
     std::shared_ptr<LogImpl> log = nullptr;
     std::shared_ptr<const TopicConfig> config = nullptr;
@@ -191,7 +193,7 @@ class LogManager {
   absl::Status CheckOpen(bool for_change) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Waits until it is not busy; null if there is none.
   Entry* FindIdle(std::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<std::shared_ptr<LogImpl>> OpenLog(const std::string& name, uint32_t log_no,
+  absl::StatusOr<std::shared_ptr<LogImpl>> OpenLog(const std::string& name, uint32_t log_no, bool fresh,
                                                    std::shared_ptr<const TopicConfig> config,
                                                    RecoveryReport* report);
   std::vector<Named> OpenLogs() const;

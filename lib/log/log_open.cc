@@ -65,6 +65,7 @@ LogImpl::LogImpl(Open open)
       directory_(std::move(open.directory)),
       name_(std::move(open.name)),
       log_no_(open.entry.log_no),
+      fresh_(open.fresh),
       env_(open.options.env),
       read_only_(open.context->read_only()),
       pinned_bytes_max_(open.options.pinned_bytes_max),
@@ -82,7 +83,7 @@ LogImpl::~LogImpl() {
 }
 
 absl::Status LogImpl::Start(LogEntry entry, RecoveryReport* report) {
-  MILLRACE_RETURN_IF_ERROR(LoadDamage());
+  if (!fresh_) MILLRACE_RETURN_IF_ERROR(LoadDamage());
   MILLRACE_ASSIGN_OR_RETURN(RecoveredLog recovered, Recover(entry, report));
   report->end_offset = recovered.segments.back().next_offset;
   report->damaged = recovered.damaged;
@@ -149,6 +150,7 @@ absl::Status LogImpl::EnsureDirectory() {
   if (own_context_ == nullptr) {
     const absl::Status made = env_.files->CreateDirectory(directory_);
     if (!made.ok() && !absl::IsAlreadyExists(made)) return made;
+    directory_empty_ = made.ok();
   }
   directory_made_ = true;
   return absl::OkStatus();

@@ -25,6 +25,7 @@ void SetEnd(RecoveredLog* log, SegmentEnd end) {
 }  // namespace
 
 absl::StatusOr<RecoveredLog> LogImpl::Recover(const LogEntry& entry, RecoveryReport* report) {
+  if (fresh_) return RecoveredFromManifest(entry);
   ControlSlot* slot = nullptr;
   std::optional<ControlState> state;
   if (context_->control() != nullptr) {

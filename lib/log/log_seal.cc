@@ -12,9 +12,18 @@ namespace millrace::inline v0 {
 namespace {
 
 // Writes an index file, or removes what is there if there is nothing to write; its checksum for the guard's
-// seal.
-absl::StatusOr<uint32_t> WriteIndex(FileSystem* files, const std::string& path,
+// seal. `fresh`: nothing is there; a file that is cut off half way has no seal that speaks of it.
+absl::StatusOr<uint32_t> WriteIndex(FileSystem* files, const std::string& path, bool fresh,
                                     std::span<const std::byte> bytes) {
+  if (fresh && bytes.empty()) return 0;
+  if (fresh) {
+    const auto file = files->Open(path, OpenMode::kCreateNew);
+    if (file.ok()) {
+      MILLRACE_RETURN_IF_ERROR((*file)->WriteAt(0, bytes));
+      return Crc32c(bytes);
+    }
+    if (!absl::IsAlreadyExists(file.status())) return file.status();
+  }
   if (bytes.empty()) {
     const absl::Status removed = files->Remove(path);
     if (!removed.ok() && !absl::IsNotFound(removed)) return removed;
@@ -43,13 +52,15 @@ absl::Status LogImpl::SealFiles(const std::shared_ptr<Segment>& segment, int64_t
                     .next_offset = segment->base() + end.offsets,
                     .max_timestamp = indexes.times.Last().timestamp};
   const Offset base = segment->base();
-  MILLRACE_ASSIGN_OR_RETURN(seal.offset_index_crc, WriteIndex(env_.files, PathOf(base, kOffsetIndexSuffix),
-                                                              indexes.offsets.bytes()));
-  MILLRACE_ASSIGN_OR_RETURN(seal.time_index_crc,
-                            WriteIndex(env_.files, PathOf(base, kTimeIndexSuffix), indexes.times.bytes()));
-  MILLRACE_ASSIGN_OR_RETURN(
-      seal.transaction_index_crc,
-      WriteIndex(env_.files, PathOf(base, kTransactionIndexSuffix), indexes.transactions.bytes()));
+  const bool fresh = !segment->side_files();
+  segment->set_side_files(true);
+  const auto write = [&](std::string_view suffix, std::span<const std::byte> bytes) {
+    return WriteIndex(env_.files, PathOf(base, suffix), fresh, bytes);
+  };
+  MILLRACE_ASSIGN_OR_RETURN(seal.offset_index_crc, write(kOffsetIndexSuffix, indexes.offsets.bytes()));
+  MILLRACE_ASSIGN_OR_RETURN(seal.time_index_crc, write(kTimeIndexSuffix, indexes.times.bytes()));
+  MILLRACE_ASSIGN_OR_RETURN(seal.transaction_index_crc,
+                            write(kTransactionIndexSuffix, indexes.transactions.bytes()));
   MILLRACE_ASSIGN_OR_RETURN(const auto file, env_.files->Open(PathOf(base, kGuardSuffix), OpenMode::kCreate));
   MILLRACE_ASSIGN_OR_RETURN(BatchGuard guard, BatchGuard::Resume(file.get(), base, end.position));
   constexpr uint32_t kChunk = 4 << 20;

@@ -137,6 +137,11 @@ class Segment {
   // Walks the batches up to `end` and makes indexes of them.
   absl::Status RebuildIndexes(SegmentEnd end, int64_t index_interval_bytes, SegmentIndexes* into) const;
 
+  // False: no index or guard of it lies about, so that nothing must be replaced or removed. Under the log's
+  // gate, or by who seals it.
+  bool side_files() const { return side_files_; }
+  void set_side_files(bool there) { side_files_ = there; }
+
   // The guard of the batches that were loaded from the disk; null if there is none that can be used.
   // Thread-safe, but for use of the result: lock guard_mutex().
   Mutex& guard_mutex() ABSL_LOCK_RETURNED(guard_mutex_) { return guard_mutex_; }
@@ -156,6 +161,7 @@ class Segment {
   uint32_t trusted_from_ = 0;
   std::unique_ptr<SegmentIndexes> indexes_;
   bool indexes_complete_ = true;
+  bool side_files_ = true;
 
   absl::Status GrowLocked(uint64_t bytes, uint64_t bytes_max, bool populate)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(grow_mutex_);
