@@ -82,6 +82,7 @@ class Budget {
     return descriptors() > limits_.descriptors + limits_.descriptors / 4 + 16 ||
            mappings() > limits_.mappings + limits_.mappings / 4 + 16;
   }
+  bool full() const { return descriptors() >= limits_.descriptors || mappings() >= limits_.mappings; }
   // Within an eighth of a limit: time for a sweep.
   bool tight() const {
     return descriptors() > limits_.descriptors - limits_.descriptors / 8 ||

@@ -245,7 +245,7 @@ absl::StatusOr<std::shared_ptr<LogImpl>> LogManager::OpenLog(const std::string& 
 
 absl::StatusOr<std::shared_ptr<LogImpl>> LogManager::GetLog(std::string_view name, RecoveryReport* report) {
   const std::string key(name);
-  SweepIfTight();
+  SweepIfNobodyElseDoes();
   Entry* entry = nullptr;
   std::shared_ptr<const TopicConfig> config;
   uint32_t log_no = 0;

@@ -4,6 +4,7 @@
 #ifndef MILLRACE_LOG_LOG_MANAGER_H_
 #define MILLRACE_LOG_LOG_MANAGER_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -209,6 +210,7 @@ class LogManager {
   // --- log_manager_background.cc
   bool EvictForBudget();
   void SweepIfTight();
+  void SweepIfNobodyElseDoes();
   void SweepOpenLogs();
   void WakeSweeper();
   // Open logs that are not cold and were last used before `before`; the `count_max` least recently used.
@@ -252,6 +254,8 @@ class LogManager {
 
   // One sweep at a time.
   Mutex sweep_mutex_;
+  // The executor sweeps when a limit comes near.
+  std::atomic<bool> swept_in_background_{false};
 
   // What is due when; background mutex or host's thread.
   Mutex due_mutex_;

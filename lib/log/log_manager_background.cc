@@ -135,8 +135,14 @@ void LogManager::SweepIfTight() {
   std::vector<Named> victims;
   MutexLock lock(&sweep_mutex_);
   if (!context_->budget()->tight()) return;
-  victims = Victims(kNever, std::max<size_t>(stats().descriptors / 4, 4));
+  victims = Victims(kNever, std::max<size_t>(stats().descriptors / 8, 4));
   MakeCold(victims);
+}
+
+// Before a log is opened. What the executor sweeps nobody need wait for, unless it does not keep up.
+void LogManager::SweepIfNobodyElseDoes() {
+  if (swept_in_background_.load(std::memory_order_relaxed) && !context_->budget()->full()) return;
+  SweepIfTight();
 }
 
 // Too many objects: the longest unused quarter goes, as far as nobody holds them.
@@ -186,6 +192,7 @@ void LogManager::StartBackground() {
     if (background_->manager != nullptr) return;
     background_->manager = this;
   }
+  swept_in_background_.store(true, std::memory_order_relaxed);
   Schedule(background_, env_.executor, env_.clock->Monotonic());
 }
 

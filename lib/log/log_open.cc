@@ -151,6 +151,8 @@ absl::Status LogImpl::EnsureDirectory() {
     const absl::Status made = env_.files->CreateDirectory(directory_);
     if (!made.ok() && !absl::IsAlreadyExists(made)) return made;
     directory_empty_ = made.ok();
+    MutexLock lock(&segments_mutex_);
+    swept_ = swept_ || directory_empty_;
   }
   directory_made_ = true;
   return absl::OkStatus();
