@@ -225,6 +225,11 @@ uint32_t BatchGuard::Extend(std::span<const std::byte> bytes) {
   return covered_;
 }
 
+void BatchGuard::SkipTo(uint32_t position) {
+  MILLRACE_CHECK(position >= covered_);
+  covered_ = position;
+}
+
 size_t BatchGuard::pending_bytes() const {
   return entries_.size() / kEntriesPerPage * kPageBytes;
 }

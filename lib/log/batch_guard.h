@@ -69,6 +69,9 @@ class BatchGuard {
   uint32_t Extend(std::span<const std::byte> bytes);
   // Adds one batch, whose header is given, at covered_position().
   void Add(const std::byte* header, uint32_t batch_bytes);
+  // Leaves out what lies before `position`, at or behind covered_position(): damage, in which no batch can be
+  // told from another. A reader is sent past it.
+  void SkipTo(uint32_t position);
   // The end of the last batch added; Extend goes on here.
   uint32_t covered_position() const { return covered_; }
   // Bytes that WritePages would write now.

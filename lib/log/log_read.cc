@@ -190,20 +190,26 @@ std::optional<std::pair<uint32_t, Offset>> LogCursorImpl::SoundBehind(uint32_t p
       from = **found;
     }
   }
+  const auto sound_at = [&](uint32_t next) -> std::optional<std::pair<uint32_t, Offset>> {
+    const auto header = segment_->ReadHeader(next, buffer);
+    if (!header.ok() || header->size_bytes() > end.position - next) return std::nullopt;
+    const auto bytes = segment_->Read(next, header->size_bytes());
+    if (!bytes.ok()) return std::nullopt;
+    const auto batch = BatchView::Parse(bytes->bytes);
+    if (!batch.ok() || batch->base_offset() <= expected || !batch->CrcIsValid() ||
+        batch->next_offset() > segment_->base() + end.offsets)
+      return std::nullopt;
+    return std::pair(next, batch->base_offset());
+  };
+  std::optional<std::pair<uint32_t, Offset>> found;
   const auto damaged = segment_->ReadHeader(position, buffer);
-  if (!damaged.ok() || damaged->size_bytes() < kBatchHeaderBytes ||
-      damaged->size_bytes() >= end.position - position)
-    return std::nullopt;
-  const auto next = position + static_cast<uint32_t>(damaged->size_bytes());
-  const auto header = segment_->ReadHeader(next, buffer);
-  if (!header.ok() || header->size_bytes() > end.position - next) return std::nullopt;
-  const auto bytes = segment_->Read(next, header->size_bytes());
-  if (!bytes.ok()) return std::nullopt;
-  const auto batch = BatchView::Parse(bytes->bytes);
-  if (!batch.ok() || batch->base_offset() <= expected || !batch->CrcIsValid() ||
-      batch->next_offset() > segment_->base() + end.offsets)
-    return std::nullopt;
-  return std::pair(next, batch->base_offset());
+  if (damaged.ok() && damaged->size_bytes() >= kBatchHeaderBytes &&
+      damaged->size_bytes() < end.position - position)
+    found = sound_at(position + static_cast<uint32_t>(damaged->size_bytes()));
+  // Where this process began to append.
+  const uint32_t own = segment_->trusted_from();
+  if (!found.has_value() && own > position && own < end.position) found = sound_at(own);
+  return found;
 }
 
 // The batch at `position` is damaged. OK: that was given up, and the cursor stands behind it now.
@@ -380,6 +386,7 @@ absl::StatusOr<uint32_t> LogImpl::PositionOf(Segment& segment, Offset offset) {
           continue;
         }
       }
+      if (!next.has_value() && segment.trusted_from() > position) next = segment.trusted_from();
       if (!next.has_value() || *next >= end.position) return position;
       const auto after = segment.ReadHeader(*next, buffer);
       if (!after.ok() || after->base_offset() > offset) return position;

@@ -1,5 +1,6 @@
 // What is written when a segment is closed, and the segment that is made ahead.
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -7,6 +8,8 @@
 #include "base/return_if_error.h"
 #include "log/log_files.h"
 #include "log/log_impl.h"
+#include "log/sound_batch.h"
+#include "millrace/record.h"
 
 namespace millrace::inline v0 {
 namespace {
@@ -31,6 +34,45 @@ absl::StatusOr<uint32_t> WriteIndex(FileSystem* files, const std::string& path, 
   }
   MILLRACE_RETURN_IF_ERROR(WriteFileAtomically(files, path, bytes, /*sync=*/false));
   return Crc32c(bytes);
+}
+
+constexpr uint32_t kChunkBytes = 4 << 20;
+
+// Has `guard` cover what this process found in the segment and did not store itself: of that, what is sound.
+// To vouch for the rest would hide that it is damaged.
+absl::Status CoverFound(Segment& segment, SegmentEnd end, BatchGuard* guard) {
+  const uint32_t until = std::min(segment.trusted_from(), end.position);
+  Offset expected = segment.base();
+  Segment::Bytes chunk;
+  uint32_t chunk_at = 0;
+  const auto fetch = [&](uint32_t at, uint32_t bytes) -> absl::StatusOr<std::span<const std::byte>> {
+    const bool held = at >= chunk_at && at - chunk_at + uint64_t{bytes} <= chunk.bytes.size();
+    if (!held) {
+      MILLRACE_ASSIGN_OR_RETURN(chunk, segment.Read(at, std::min(std::max(bytes, kChunkBytes), until - at)));
+      chunk_at = at;
+    }
+    return chunk.bytes.subspan(at - chunk_at, bytes);
+  };
+  for (uint32_t at = guard->covered_position(); at < until;) {
+    uint32_t size = 0;
+    if (until - at >= kBatchHeaderBytes) {
+      MILLRACE_ASSIGN_OR_RETURN(const auto header, fetch(at, kBatchHeaderBytes));
+      const BatchView batch(header.data());
+      const bool sensible = batch.length() >= static_cast<int32_t>(kBatchHeaderBytes - kBatchPrefixBytes) &&
+                            batch.size_bytes() <= until - at;
+      if (sensible) size = static_cast<uint32_t>(batch.size_bytes());
+    }
+    if (size == 0) break;  // nobody knows where the next one begins
+    MILLRACE_ASSIGN_OR_RETURN(const auto bytes, fetch(at, size));
+    if (IsSoundBatch(segment, bytes, at, expected, end)) {
+      guard->SkipTo(at);
+      guard->Add(bytes.data(), size);
+      expected = BatchView(bytes.data()).next_offset();
+    }
+    at += size;
+  }
+  if (guard->covered_position() < until) guard->SkipTo(until);
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -63,13 +105,13 @@ absl::Status LogImpl::SealFiles(const std::shared_ptr<Segment>& segment, int64_t
                             write(kTransactionIndexSuffix, indexes.transactions.bytes()));
   MILLRACE_ASSIGN_OR_RETURN(const auto file, env_.files->Open(PathOf(base, kGuardSuffix), OpenMode::kCreate));
   MILLRACE_ASSIGN_OR_RETURN(BatchGuard guard, BatchGuard::Resume(file.get(), base, end.position));
-  constexpr uint32_t kChunk = 4 << 20;
+  MILLRACE_RETURN_IF_ERROR(CoverFound(*segment, end, &guard));
   while (guard.covered_position() < end.position) {
     const uint32_t from = guard.covered_position();
     MILLRACE_ASSIGN_OR_RETURN(const Segment::Bytes chunk,
-                              segment->Read(from, std::min(kChunk, end.position - from)));
+                              segment->Read(from, std::min(kChunkBytes, end.position - from)));
     if (guard.Extend(chunk.bytes) != from) continue;
-    // A batch larger than a chunk, or damage: what lies behind that stays uncovered.
+    // A batch larger than a chunk.
     MILLRACE_ASSIGN_OR_RETURN(const Segment::Bytes rest, segment->Read(from, end.position - from));
     if (guard.Extend(rest.bytes) == from) break;
   }
