@@ -330,6 +330,12 @@ absl::Status GuardReader::LoadSeal() {
   return absl::OkStatus();
 }
 
+bool GuardReader::Detach() {
+  if (pages_ > 1 || (pages_ == 1 && !Load(0).ok())) return false;
+  file_ = nullptr;
+  return true;
+}
+
 absl::StatusOr<const GuardReader::Page*> GuardReader::Load(uint32_t number) {
   if (page_ != nullptr && page_->number == number) return page_.get();
   MILLRACE_ASSIGN_OR_RETURN(DecodedPage decoded, ReadPage(file_, base_, number));

@@ -128,6 +128,8 @@ class GuardReader {
 
   // nullopt: not sealed, or the seal is damaged.
   const std::optional<GuardSeal>& seal() const { return seal_; }
+  // Of a guard of one page: reads it now. True: the file is not needed any more.
+  bool Detach();
   // Reads every page; the number of damaged ones.
   absl::StatusOr<uint32_t> CountDamagedPages();
 

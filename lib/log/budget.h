@@ -51,8 +51,13 @@ class Budget {
     }
     descriptors_.fetch_add(1, std::memory_order_relaxed);
     if (mapped) mappings_.fetch_add(1, std::memory_order_relaxed);
-    if (wake_ && tight() && !woken_.exchange(true, std::memory_order_relaxed)) wake_();
+    WakeIfTight();
     return absl::OkStatus();
+  }
+  // One more, beyond the limit if need be.
+  void TakeDescriptor() {
+    descriptors_.fetch_add(1, std::memory_order_relaxed);
+    WakeIfTight();
   }
   void ReleaseDescriptor() { descriptors_.fetch_sub(1, std::memory_order_relaxed); }
   void ReleaseMapping() { mappings_.fetch_sub(1, std::memory_order_relaxed); }
@@ -90,6 +95,10 @@ class Budget {
   }
 
  private:
+  void WakeIfTight() {
+    if (wake_ && tight() && !woken_.exchange(true, std::memory_order_relaxed)) wake_();
+  }
+
   const Limits limits_;
   std::function<bool()> evict_;
   std::function<void()> wake_;

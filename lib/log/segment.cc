@@ -28,7 +28,10 @@ absl::Status NoSpace(const std::string& path, const absl::Status& why) {
 }  // namespace
 
 Segment::~Segment() {
-  if (file_ != nullptr && options_.budget != nullptr) options_.budget->ReleaseDescriptor();
+  if (options_.budget == nullptr) return;
+  if (file_ != nullptr) options_.budget->ReleaseDescriptor();
+  MutexLock lock(&guard_mutex_);
+  if (guard_file_ != nullptr) options_.budget->ReleaseDescriptor();
 }
 
 absl::StatusOr<std::shared_ptr<Segment>> Segment::OpenFile(const Options& options, Offset base,
@@ -192,8 +195,12 @@ GuardReader* Segment::guard_reader() {
     if (file.ok()) {
       auto reader = GuardReader::Open(file->get(), base_);
       if (reader.ok()) {
-        guard_file_ = *std::move(file);
         guard_ = *std::move(reader);
+        // Small logs, of which there may be many, get by without the descriptor.
+        if (!guard_->Detach()) {
+          guard_file_ = *std::move(file);
+          options_.budget->TakeDescriptor();
+        }
       }
     }
   }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <filesystem>
+#include <iterator>
 #include <memory>
 #include <set>
 #include <string>
@@ -151,6 +153,32 @@ TEST_CASE("Fifty logs live in eight descriptors", "[log][manager]") {
   manager.reset();
   manager = world.Open(options);
   for (int i = 0; i < 50; ++i) CHECK(ReadAll(Get(manager.get(), Name(i)).get()).size() == 3);
+}
+
+TEST_CASE("What is counted of descriptors is what the process has", "[log][manager]") {
+  const auto descriptors = [] {
+    const std::filesystem::directory_iterator all("/proc/self/fd");
+    return std::distance(begin(all), end(all));
+  };
+  const test::TempDir directory;
+  World world;
+  LogManagerOptions options{.directory = directory.Path("data"), .descriptors = 40, .mappings = 40};
+  for (const bool read : {false, true}) {
+    auto manager = world.Open(options);
+    const auto before = descriptors();
+    if (!read) Create(manager.get(), Names(100));
+    for (int i = 0; i < 100; ++i) {
+      const auto log = Get(manager.get(), Name(i));
+      if (read) {
+        CHECK(ReadAll(log.get()).size() == 1);
+      } else {
+        REQUIRE(Put(log.get(), "k", "v").ok());
+      }
+      REQUIRE(descriptors() - before <= manager->stats().descriptors);
+    }
+    CHECK(manager->stats().went_cold > 50);
+    REQUIRE(manager->Close().ok());
+  }
 }
 
 TEST_CASE("A log that was not used goes cold, and its object goes if nobody holds it", "[log][manager]") {
