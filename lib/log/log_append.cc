@@ -396,7 +396,7 @@ absl::Status LogImpl::OpenActive() {
   offsets_ = end.offsets;
   data_ = segment->data();
   snapshot_at_ = position_;
-  max_timestamp_ = info.max_timestamp;
+  max_timestamp_ = end.position == 0 ? kNoTimestamp : info.max_timestamp;
   max_timestamp_offset_ = info.next_offset - 1;
   newest_known_ = end.position == 0 || info.max_timestamp != kNoTimestamp;
   index_due_ = static_cast<uint32_t>(position_ + config_.index_interval_bytes + 1);

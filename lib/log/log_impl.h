@@ -168,6 +168,7 @@ class LogImpl final : public Log, public CleanableLog {
   // --- Opening (log_open.cc, log_recovery.cc)
   absl::Status Start(LogEntry entry, RecoveryReport* report);
   absl::StatusOr<RecoveredLog> Recover(const LogEntry& entry, RecoveryReport* report);
+  bool HasBytes(Offset base, uint32_t bytes) const;
   void Adopt(RecoveredLog recovered);
   absl::Status ReopenUnsynced();
   absl::Status EnsureDirectory() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
@@ -234,6 +235,7 @@ class LogImpl final : public Log, public CleanableLog {
   absl::StatusOr<std::shared_ptr<Segment>> SegmentFor(Offset offset);
   absl::StatusOr<std::shared_ptr<Segment>> SegmentAfter(Offset base);
   absl::StatusOr<std::shared_ptr<Segment>> OpenSegment(Offset base);
+  absl::StatusOr<std::shared_ptr<Segment>> OpenShort(Offset base, SegmentEnd end);
   absl::Status CompleteIndexes(Segment& segment) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   absl::StatusOr<uint32_t> PositionOf(Segment& segment, Offset offset);
   bool RefreshFromWriter();

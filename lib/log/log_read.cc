@@ -100,6 +100,9 @@ absl::StatusOr<LogSlice> LogCursorImpl::NextSlow(size_t bytes_max) {
     if (state == Segment::State::kSealed) {
       // Where records that the segment had are gone.
       if (const auto fenced = log_->FencedAt(position_); fenced.has_value()) return FencedError(*fenced);
+      const DamagedRange rest = {.first = position_, .next = segment_->next_offset()};
+      if (segment_->is_short() && rest.first < rest.next && log_->SkipCleared(rest.first) < rest.next)
+        return log_->Fence(rest, absl::StrFormat("the missing end of segment %d", segment_->base().value()));
       std::shared_ptr<Segment> next;
       MILLRACE_ASSIGN_OR_RETURN(next, log_->SegmentAfter(segment_->base()));
       position_ = std::max(position_, segment_->next_offset());
@@ -280,9 +283,13 @@ absl::StatusOr<std::shared_ptr<Segment>> LogImpl::OpenSegment(Offset base) {
     const SegmentEnd end = {.offsets = static_cast<uint32_t>(info.next_offset - info.base),
                             .position = info.length};
     const Segment::State state = last && read_only_ ? Segment::State::kActive : Segment::State::kSealed;
-    MILLRACE_ASSIGN_OR_RETURN(std::shared_ptr<Segment> opened,
-                              Segment::OpenForReading(SegmentOptions(/*may_evict=*/true), base,
-                                                      PathOf(base, kLogSuffix), end, state));
+    const DamagedRange all = {.first = base, .next = info.next_offset};
+    if (SkipCleared(base) >= all.next && all.next > base) return SegmentAfter(base);
+    auto found = Segment::OpenForReading(SegmentOptions(/*may_evict=*/true), base, PathOf(base, kLogSuffix),
+                                         end, state);
+    if (absl::IsDataLoss(found.status())) found = OpenShort(base, end);
+    if (absl::IsNotFound(found.status())) return Fence(all, "a missing file");
+    MILLRACE_ASSIGN_OR_RETURN(std::shared_ptr<Segment> opened, std::move(found));
     MutexLock lock(&segments_mutex_);
     const auto at = std::find_if(segments_.begin(), segments_.end(),
                                  [&](const SegmentInfo& s) { return s.base == base; });
@@ -293,6 +300,18 @@ absl::StatusOr<std::shared_ptr<Segment>> LogImpl::OpenSegment(Offset base) {
     at->open = opened;
     return opened;
   }
+}
+
+// Of a file that is shorter than it was written: what there is.
+absl::StatusOr<std::shared_ptr<Segment>> LogImpl::OpenShort(Offset base, SegmentEnd end) {
+  const std::string path = PathOf(base, kLogSuffix);
+  MILLRACE_ASSIGN_OR_RETURN(const FileInfo file, env_.files->Stat(path));
+  end.position = static_cast<uint32_t>(std::min<uint64_t>(end.position, file.size_bytes));
+  MILLRACE_ASSIGN_OR_RETURN(
+      std::shared_ptr<Segment> segment,
+      Segment::OpenForReading(SegmentOptions(/*may_evict=*/true), base, path, end, Segment::State::kSealed));
+  segment->set_short();
+  return segment;
 }
 
 namespace {
@@ -397,7 +416,7 @@ absl::StatusOr<uint32_t> LogImpl::PositionOf(Segment& segment, Offset offset) {
     if (batch->last_offset() >= offset && !IsBefore(segment, behind, end, offset)) return position;
     position = behind;
   }
-  return position;
+  return std::min(position, end.position);
 }
 
 // Readers of another process's log: takes over what it has published. True if anything is new.

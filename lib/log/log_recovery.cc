@@ -24,6 +24,14 @@ void SetEnd(RecoveredLog* log, SegmentEnd end) {
 
 }  // namespace
 
+// Whether the active segment's file is as long as its owner left it. If not, it is to be found out what there
+// is: appends go there.
+bool LogImpl::HasBytes(Offset base, uint32_t bytes) const {
+  if (bytes == 0) return true;
+  const auto file = env_.files->Stat(PathOf(base, kLogSuffix));
+  return file.ok() && file->size_bytes >= bytes;
+}
+
 absl::StatusOr<RecoveredLog> LogImpl::Recover(const LogEntry& entry, RecoveryReport* report) {
   if (fresh_) return RecoveredFromManifest(entry);
   ControlSlot* slot = nullptr;
@@ -32,14 +40,16 @@ absl::StatusOr<RecoveredLog> LogImpl::Recover(const LogEntry& entry, RecoveryRep
     MILLRACE_ASSIGN_OR_RETURN(slot, context_->control()->Slot(log_no_));
     if (slot != nullptr && context_->control()->survived()) state = slot->Read(context_->control()->term());
   }
-  const bool closed = entry.closed && context_->trust_closed() && !HasUnknownSegments(entry);
   RecoveredLog log = RecoveredFromManifest(entry);
+  const bool closed = entry.closed && context_->trust_closed() && !HasUnknownSegments(entry) &&
+                      HasBytes(log.segments.back().base, entry.active_length);
   // The process died. The manifest is written before the slot moves on: where they differ, the new segment is
   // still empty.
   const auto fits = [&] {
     const Offset last = log.segments.back().base;
-    return state.has_value() &&
-           (state->segment_base == last || state->segment_base + state->end.offsets == last);
+    if (!state.has_value()) return false;
+    if (state->segment_base == last) return HasBytes(last, state->end.position);
+    return state->segment_base + state->end.offsets == last;
   };
   const bool known = closed || (fits() && !context_->incomplete() && !HasUnknownSegments(entry));
   if (!known) return ScanRecovery(this, entry, report).Run();

@@ -323,6 +323,7 @@ absl::StatusOr<ScanRecovery::Verdict> ScanRecovery::Take(size_t index) {
 ScanRecovery::Verdict ScanRecovery::TakeMissing(size_t index) {
   SegmentInfo& info = found_.segments[index];
   info.length = 0;
+  info.max_timestamp = kNoTimestamp;
   const std::optional<Offset> durable_end = DurableEnd(index);
   if (!durable_end.has_value() && info.base >= flushed_.offset) {
     info.next_offset = end_ = info.base;
@@ -365,6 +366,7 @@ absl::Status ScanRecovery::Scan(SegmentInfo* info, bool sealed, bool* torn) {
   if (from == 0) epochs_.TruncateFromEnd(info->base);
   info->length = from;
   info->next_offset = expected;
+  info->max_timestamp = kNoTimestamp;
   if (size == 0) return absl::OkStatus();
   MILLRACE_ASSIGN_OR_RETURN(
       const std::shared_ptr<Segment> segment,
@@ -381,10 +383,12 @@ absl::Status ScanRecovery::Scan(SegmentInfo* info, bool sealed, bool* torn) {
   report_->scanned_bytes += walk.position() - from;
   info->length = walk.position();
   info->next_offset = walk.expected();
+  info->max_timestamp = std::max(walk.newest(), NewestBelow(*segment, from));
   // A compacted segment may reach further than its last record.
-  if (sealed && walk.position() == known.length)
+  if (sealed && walk.position() == known.length) {
     info->next_offset = std::max(info->next_offset, known.next_offset);
-  info->max_timestamp = std::max({known.max_timestamp, walk.newest(), NewestBelow(*segment, from)});
+    info->max_timestamp = std::max(info->max_timestamp, known.max_timestamp);
+  }
   MILLRACE_ASSIGN_OR_RETURN(const uint32_t content_end, walk.EndOfContent());
   *torn = content_end > walk.position();
   if (*torn && search_ && walk.position() == 0) {

@@ -113,6 +113,9 @@ class Segment {
   absl::Status Trim();
   // Batches from here on were stored by this process and need no check when they are read.
   uint32_t trusted_from() const { return trusted_from_; }
+  // Its file has lost its end: what end() says of offsets is still so. Set before others see it.
+  bool is_short() const { return short_; }
+  void set_short() { short_ = true; }
 
   // --- Reading. `pin` keeps the bytes alive.
   struct Bytes {
@@ -159,6 +162,7 @@ class Segment {
   std::shared_ptr<SegmentMapping> mapping_;
   std::byte* data_ = nullptr;
   uint32_t trusted_from_ = 0;
+  bool short_ = false;
   std::unique_ptr<SegmentIndexes> indexes_;
   bool indexes_complete_ = true;
   bool side_files_ = true;

@@ -164,5 +164,56 @@ TEST_CASE("a directory that is not a log, or of a newer format, is refused and l
   CHECK(f.Read(Offset(0)) == Numbers(0, 60));
 }
 
+// A file that is shorter than it was written, in the middle of a batch or between two, or not there at all.
+TEST_CASE("a closed segment that is short or gone costs just what is missing", "[log][damage]") {
+  Damaged f;
+  const int kept = GENERATE(0, 1, 17, 39);
+  const size_t into = GENERATE(size_t{0}, size_t{30});
+  const std::string path = f.Path(kSegment);
+  const bool gone = kept == 0 && into == 0;
+  if (gone) {
+    log_test::Must(f.files()->Remove(path));
+  } else {
+    log_test::Must(log_test::OpenFile(f.files(), path)->Truncate(f.starts[static_cast<size_t>(kept)] + into));
+  }
+  f.Open();
+  const std::vector<DamagedRange> lost = {DamagedRange{Offset(kept), Offset(40)}};
+  Strings left = Numbers(0, 60);
+  left.erase(left.begin() + kept, left.begin() + 40);
+  for (int life = 0; life < 2; ++life) {
+    Strings values;
+    CHECK(f.ReadAround(Offset(0), &values) == lost);
+    CHECK(values == left);
+    CHECK(f.log->fenced() == lost);
+    CHECK(f.Read(Offset(40)) == Numbers(40, 60));
+    f.Reopen();
+  }
+  CHECK(*f.log->Verify() == lost);
+  REQUIRE(f.log->ClearFenced(lost[0]).ok());
+  CHECK(f.Read(Offset(0)) == left);
+  f.Append(60, 62);
+}
+
+TEST_CASE("an active segment that is short or gone is told when it is opened, and appended to",
+          "[log][damage]") {
+  Damaged f;
+  const std::string path = f.Path("00000000000000000040.log");
+  const bool gone = GENERATE(true, false);
+  if (gone) {
+    log_test::Must(f.files()->Remove(path));
+  } else {
+    log_test::Must(log_test::OpenFile(f.files(), path)->Truncate(100));
+  }
+  f.Open();
+  const DamagedRange lost = {Offset(gone ? 40 : 41), Offset(60)};
+  CHECK(f.report.damaged == std::vector{lost});
+  f.Append(60, 62);
+  Strings values;
+  CHECK(f.ReadAround(Offset(0), &values) == std::vector{lost});
+  Strings left = Numbers(0, 62);
+  left.erase(left.begin() + static_cast<int>(lost.first.value()), left.begin() + 60);
+  CHECK(values == left);
+}
+
 }  // namespace
 }  // namespace millrace
