@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "base/crc32c.h"
@@ -51,11 +52,36 @@ std::optional<ControlState> ControlSlot::Read(uint32_t term) const {
     const uint32_t active = active_.load(std::memory_order_acquire);
     const Sub& sub = segments_[active & 1];
     ControlState state = {.segment_base = Offset(sub.base.load(std::memory_order_relaxed)),
-                          .end = SegmentEnd::Of(sub.word.load(std::memory_order_acquire)),
+                          .end = SegmentEnd::Of(sub.end.word_.load(std::memory_order_acquire)),
                           .log_start_offset = Offset(log_start_.load(std::memory_order_acquire))};
     // A sub-slot is written anew only after the other was made active.
     if (active_.load(std::memory_order_acquire) == active) return state;
   }
+}
+
+std::optional<ControlState> ControlSlot::ReadChecked(uint32_t term, SegmentEnd* certain) const {
+  // Of a writer that lives, the copies may be caught in the middle of a change; not again and again.
+  constexpr int kTries = 100;
+  std::optional<ControlState> state;
+  for (int i = 0; i < kTries; ++i) {
+    state = Read(term);
+    if (!state.has_value()) return std::nullopt;
+    const uint32_t active = active_.load(std::memory_order_acquire);
+    const Sub& sub = segments_[active & 1];
+    const auto inverted = SegmentEnd::Of(~sub.end.inverted_.load(std::memory_order_acquire));
+    const bool fits = inverted_active_.load(std::memory_order_acquire) == ~active &&
+                      sub.inverted_base.load(std::memory_order_acquire) == ~state->segment_base.value() &&
+                      inverted_log_start_.load(std::memory_order_acquire) == ~state->log_start_offset.value();
+    *certain = inverted;
+    if (!fits) {
+      state.reset();
+    } else if (inverted == state->end) {
+      return state;
+    }
+  }
+  if (!state.has_value()) return std::nullopt;
+  if (certain->position > state->end.position) std::swap(*certain, state->end);
+  return state;
 }
 
 absl::StatusOr<std::unique_ptr<ControlFile>> ControlFile::Open(FileSystem* files, std::string_view path,

@@ -49,16 +49,35 @@ struct ControlState {
 // ControlSlot: one log's place. Written by the log's owner alone, one thread at a time; read by anybody.
 class ControlSlot {
  public:
+  // A segment's end. It is there twice: a flipped bit must not make a log shorter.
+  class End {
+   public:
+    void Publish(uint64_t word) {
+      word_.store(word, std::memory_order_release);
+      inverted_.store(~word, std::memory_order_relaxed);
+    }
+
+   private:
+    friend class ControlSlot;
+    std::atomic<uint64_t> word_;
+    std::atomic<uint64_t> inverted_;
+  };
+
   // Where the active segment's end is published. Valid until the next Roll.
-  std::atomic<uint64_t>* word() { return &segments_[active_.load(std::memory_order_relaxed) & 1].word; }
+  End* end() { return &segments_[active_.load(std::memory_order_relaxed) & 1].end; }
   // Switches to another active segment, in one step for readers.
   void Roll(Offset base, SegmentEnd end) {
     const uint32_t next = (active_.load(std::memory_order_relaxed) + 1) & 1;
     segments_[next].base.store(base.value(), std::memory_order_relaxed);
-    segments_[next].word.store(end.word(), std::memory_order_relaxed);
+    segments_[next].inverted_base.store(~base.value(), std::memory_order_relaxed);
+    segments_[next].end.Publish(end.word());
     active_.store(next, std::memory_order_release);
+    inverted_active_.store(~next, std::memory_order_relaxed);
   }
-  void SetLogStart(Offset offset) { log_start_.store(offset.value(), std::memory_order_release); }
+  void SetLogStart(Offset offset) {
+    log_start_.store(offset.value(), std::memory_order_release);
+    inverted_log_start_.store(~offset.value(), std::memory_order_relaxed);
+  }
   // Begins a term: what the slot says is to be believed from now on.
   void Begin(uint32_t term, Offset base, SegmentEnd end, Offset log_start) {
     term_.store(0, std::memory_order_relaxed);
@@ -69,17 +88,24 @@ class ControlSlot {
   void Clear() { term_.store(0, std::memory_order_release); }
   // Nullopt if the slot is not of that term.
   std::optional<ControlState> Read(uint32_t term) const;
+  // The same, for recovery: nullopt as well where something does not fit its second copy. The two of the end
+  // may differ by one append, in the middle of which the owner died: then `certain` is the end before it, and
+  // what lies between must be looked at; else it is the end.
+  std::optional<ControlState> ReadChecked(uint32_t term, SegmentEnd* certain) const;
 
  private:
   struct Sub {
     std::atomic<int64_t> base;
-    std::atomic<uint64_t> word;
+    End end;
+    std::atomic<int64_t> inverted_base;
   };
   std::atomic<uint32_t> term_;
   std::atomic<uint32_t> active_;
   std::atomic<int64_t> log_start_;
   Sub segments_[2];
-  std::byte padding_[80];
+  std::atomic<int64_t> inverted_log_start_;
+  std::atomic<uint32_t> inverted_active_;
+  std::byte padding_[36];
 };
 static_assert(sizeof(ControlSlot) == 128);
 

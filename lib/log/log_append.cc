@@ -69,7 +69,7 @@ inline void LogImpl::Publish(size_t bytes, int32_t offsets, Timestamp timestamp)
     max_timestamp_offset_ = next - 1;
   }
   // The shared word first: what a reader of this process has seen, recovery after a kill -9 sees as well.
-  slot_word_->store(end.word(), std::memory_order_release);
+  slot_end_->Publish(end.word());
   active_->Publish(end);
   end_.store(next.value(), std::memory_order_release);
   if (at >= index_due_) [[unlikely]]
@@ -390,7 +390,7 @@ absl::Status LogImpl::OpenActive() {
   context_->manifest().OpenedLog(log_no_);
   MILLRACE_RETURN_IF_ERROR(context_->manifest().Write());
   slot_->Begin(context_->control()->term(), info.base, end, log_start_offset());
-  slot_word_ = slot_->word();
+  slot_end_ = slot_->end();
   base_ = info.base;
   position_ = end.position;
   offsets_ = end.offsets;
@@ -486,7 +486,7 @@ absl::StatusOr<std::shared_ptr<Segment>> LogImpl::TakeSpare(Offset base) {
 
 void LogImpl::BeginSegment(Offset base, std::shared_ptr<Segment> fresh) {
   slot_->Roll(base, {});
-  slot_word_ = slot_->word();
+  slot_end_ = slot_->end();
   active_ = std::move(fresh);
   data_ = active_->data();
   base_ = base;

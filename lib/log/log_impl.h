@@ -169,6 +169,7 @@ class LogImpl final : public Log, public CleanableLog {
   absl::Status Start(LogEntry entry, RecoveryReport* report);
   absl::StatusOr<RecoveredLog> Recover(const LogEntry& entry, RecoveryReport* report);
   bool HasBytes(Offset base, uint32_t bytes) const;
+  std::optional<ControlState> StateInSlot(const ControlSlot& slot) const;
   void Adopt(RecoveredLog recovered);
   absl::Status ReopenUnsynced();
   absl::Status EnsureDirectory() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
@@ -318,7 +319,7 @@ class LogImpl final : public Log, public CleanableLog {
   mutable AppendGate gate_;
   std::shared_ptr<Segment> active_ ABSL_GUARDED_BY(gate_);
   std::byte* data_ ABSL_GUARDED_BY(gate_) = nullptr;
-  std::atomic<uint64_t>* slot_word_ ABSL_GUARDED_BY(gate_) = nullptr;
+  ControlSlot::End* slot_end_ ABSL_GUARDED_BY(gate_) = nullptr;
   ControlSlot* slot_ ABSL_GUARDED_BY(gate_) = nullptr;
   // Where the next batch goes, and how far appends may go without looking at anything else. 0: look each
   // time.

@@ -332,6 +332,18 @@ bool IsBefore(Segment& segment, uint32_t position, SegmentEnd end, Offset offset
   return verdict.ok() && *verdict != GuardReader::Verdict::kDiffers;
 }
 
+// Whether the batch at `position` does not fit its checksum.
+bool IsDamaged(const Segment& segment, std::optional<uint32_t> position) {
+  if (!position.has_value() || *position >= segment.trusted_from()) return false;
+  std::array<std::byte, kBatchHeaderBytes> buffer;
+  const auto header = segment.ReadHeader(*position, buffer);
+  if (!header.ok() || header->size_bytes() > segment.end().position - *position) return true;
+  const auto bytes = segment.Read(*position, header->size_bytes());
+  if (!bytes.ok()) return true;
+  const auto batch = BatchView::Parse(bytes->bytes);
+  return !batch.ok() || !batch->CrcIsValid();
+}
+
 }  // namespace
 
 // A reopened active segment has no indexes of what it held before, until somebody needs them.
@@ -374,6 +386,8 @@ absl::StatusOr<uint32_t> LogImpl::PositionOf(Segment& segment, Offset offset) {
     position = indexes->offsets.Floor(offset).position;
   }
   std::array<std::byte, kBatchHeaderBytes> buffer;
+  // The batch before, which ends below `offset` if its header is right.
+  std::optional<uint32_t> passed;
   while (position < end.position) {
     const auto batch = segment.ReadHeader(position, buffer);
     const bool sensible = batch.ok() && batch->magic() == 2 &&
@@ -410,13 +424,17 @@ absl::StatusOr<uint32_t> LogImpl::PositionOf(Segment& segment, Offset offset) {
       const auto after = segment.ReadHeader(*next, buffer);
       if (!after.ok() || after->base_offset() > offset) return position;
       position = *next;
+      passed.reset();
       continue;
     }
     const auto behind = position + static_cast<uint32_t>(batch->size_bytes());
-    if (batch->last_offset() >= offset && !IsBefore(segment, behind, end, offset)) return position;
+    if (batch->last_offset() >= offset && !IsBefore(segment, behind, end, offset)) {
+      return batch->base_offset() > offset && IsDamaged(segment, passed) ? *passed : position;
+    }
+    passed = position;
     position = behind;
   }
-  return std::min(position, end.position);
+  return IsDamaged(segment, passed) ? *passed : std::min(position, end.position);
 }
 
 // Readers of another process's log: takes over what it has published. True if anything is new.

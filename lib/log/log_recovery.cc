@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_format.h"
 #include "base/return_if_error.h"
@@ -11,6 +12,7 @@
 #include "log/log_impl.h"
 #include "log/scan_recovery.h"
 #include "log/segment_swap.h"
+#include "millrace/record.h"
 #include "millrace/status.h"
 
 namespace millrace::inline v0 {
@@ -32,13 +34,37 @@ bool LogImpl::HasBytes(Offset base, uint32_t bytes) const {
   return file.ok() && file->size_bytes >= bytes;
 }
 
+// What a dead process left in the log's slot, if it can be believed.
+std::optional<ControlState> LogImpl::StateInSlot(const ControlSlot& slot) const {
+  SegmentEnd certain;
+  const std::optional<ControlState> state = slot.ReadChecked(context_->control()->term(), &certain);
+  if (!state.has_value() || certain == state->end) return state;
+  // It died between the two copies of the end: the batch between them was stored before both.
+  const auto file = env_.files->Open(PathOf(state->segment_base, kLogSuffix), OpenMode::kRead);
+  const uint32_t size = state->end.position - certain.position;
+  if (!file.ok() || !HasBytes(state->segment_base, state->end.position)) return std::nullopt;
+  std::vector<std::byte> bytes(size);
+  if (!ReadExactly(file->get(), certain.position, bytes).ok()) return std::nullopt;
+  const auto batch = BatchView::Parse(bytes);
+  const bool sound = batch.ok() && batch->size_bytes() == size && batch->CrcIsValid() &&
+                     batch->base_offset() == state->segment_base + certain.offsets &&
+                     batch->next_offset() == state->segment_base + state->end.offsets;
+  return sound ? state : std::nullopt;
+}
+
 absl::StatusOr<RecoveredLog> LogImpl::Recover(const LogEntry& entry, RecoveryReport* report) {
   if (fresh_) return RecoveredFromManifest(entry);
   ControlSlot* slot = nullptr;
   std::optional<ControlState> state;
   if (context_->control() != nullptr) {
     MILLRACE_ASSIGN_OR_RETURN(slot, context_->control()->Slot(log_no_));
-    if (slot != nullptr && context_->control()->survived()) state = slot->Read(context_->control()->term());
+    if (slot != nullptr && context_->control()->survived()) state = StateInSlot(*slot);
+    const bool damaged =
+        slot != nullptr && !state.has_value() && slot->Read(context_->control()->term()).has_value();
+    if (damaged) {
+      report->notes.push_back(absl::StrFormat(
+          "%s: what %s says of the log's end is damaged; it is found out anew", name_, kControlFile));
+    }
   }
   RecoveredLog log = RecoveredFromManifest(entry);
   const bool closed = entry.closed && context_->trust_closed() && !HasUnknownSegments(entry) &&

@@ -130,7 +130,7 @@ void LogImpl::AdoptTruncated(Truncation cut) {
   newest_known_ = true;
   index_due_ = static_cast<uint32_t>(position_ + config_.index_interval_bytes + 1);
   slot_->Begin(context_->control()->term(), base_, cut.kept.end, log_start_offset());
-  slot_word_ = slot_->word();
+  slot_end_ = slot_->end();
   end_.store(cut.end().value(), std::memory_order_release);
   limit_ = 0;
 }

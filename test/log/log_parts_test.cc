@@ -155,7 +155,7 @@ TEST_CASE("slots are believed in the same boot and mount alone", "[log][control]
     ControlSlot* const slot = log_test::Must(control->Slot(5));
     CHECK_FALSE(slot->Read(control->term()).has_value());
     slot->Begin(control->term(), Offset(100), {.offsets = 7, .position = 70}, Offset(90));
-    slot->word()->store(SegmentEnd{.offsets = 8, .position = 80}.word());
+    slot->end()->Publish(SegmentEnd{.offsets = 8, .position = 80}.word());
     const auto reader = open(Identity("a"), /*read_only=*/true);
     const auto state = log_test::Must(reader->Slot(5))->Read(reader->term());
     REQUIRE(state.has_value());
