@@ -26,30 +26,33 @@ absl::Status LogImpl::Flush() {
   return FlushTo(Offset(end_.load(std::memory_order_acquire)));
 }
 
-// Whoever comes first flushes for all; the others wait, and flush again only for what came after.
+// Whoever comes first flushes for all; the others wait, and flush again only for what came after. They sleep
+// on the number of rounds and find themselves done without the lock: woken together, they would queue for it.
 absl::Status LogImpl::FlushTo(Offset end) {
-  MutexLock lock(&sync_mutex_);
-  while (flushed_offset() < end) {
-    if (!sync_error_.ok()) return sync_error_;
-    if (syncing_) {
-      synced_.Wait(&sync_mutex_);
-      continue;
+  for (bool waited = false;; waited = true) {
+    if (waited && flushed_offset() >= end) return absl::OkStatus();
+    const uint32_t round = sync_round_.load(std::memory_order_acquire);
+    {
+      MutexLock lock(&sync_mutex_);
+      if (!sync_error_.ok() || flushed_offset() >= end) return sync_error_;
+      if (!std::exchange(syncing_, true)) break;
     }
-    syncing_ = true;
-    sync_mutex_.Unlock();
-    const absl::Status status = SyncOnce();
-    // No space for a side file loses nothing: the next flush tries again. Everything else leaves the disk in
-    // doubt.
-    const bool fatal = !status.ok() && !absl::IsResourceExhausted(status);
-    if (fatal) Poison(status);
-    sync_mutex_.Lock();
-    syncing_ = false;
-    if (fatal) sync_error_ = status;
-    synced_.SignalAll();
-    if (!status.ok()) return status;
+    sync_round_.wait(round, std::memory_order_acquire);
     end = std::min(end, Offset(end_.load(std::memory_order_acquire)));  // it may have been truncated
   }
-  return sync_error_;
+  const absl::Status status = SyncOnce();
+  // No space for a side file loses nothing: the next flush tries again. Everything else leaves the disk in
+  // doubt.
+  const bool fatal = !status.ok() && !absl::IsResourceExhausted(status);
+  if (fatal) Poison(status);
+  {
+    MutexLock lock(&sync_mutex_);
+    syncing_ = false;
+    if (fatal) sync_error_ = status;
+  }
+  sync_round_.fetch_add(1, std::memory_order_release);
+  sync_round_.notify_all();
+  return status;
 }
 
 // Syncs every file with something unflushed in it, oldest first, then the names.

@@ -388,7 +388,8 @@ class LogImpl final : public Log, public CleanableLog {
   std::atomic<int64_t> last_used_{0};
 
   Mutex sync_mutex_;
-  CondVar synced_;
+  // How many syncs are over.
+  std::atomic<uint32_t> sync_round_{0};
   bool syncing_ ABSL_GUARDED_BY(sync_mutex_) = false;
   absl::Status sync_error_ ABSL_GUARDED_BY(sync_mutex_);
   std::multimap<Offset, absl::AnyInvocable<void(absl::Status)>> durable_ ABSL_GUARDED_BY(sync_mutex_);
