@@ -439,9 +439,7 @@ absl::Status LogImpl::RollLocked() {
     return Error(ErrorCode::kKafkaStorageError,
                  absl::StrFormat("%s: cannot begin a segment: %s", name_, std::string(written.message())));
   }
-  if (active_->indexes_complete() && max_timestamp_ != kNoTimestamp) {
-    active_->indexes().times.MaybeAppend(max_timestamp_, max_timestamp_offset_);
-  }
+  FinishTimeIndex();
   {
     MutexLock lock(&segments_mutex_);
     SegmentInfo& closed = segments_.back();

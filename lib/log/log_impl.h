@@ -295,6 +295,7 @@ class LogImpl final : public Log, public CleanableLog {
   void RaiseLogStart(Offset offset);
   bool CloseReadSegments() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   void Release() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_, segments_mutex_);
+  void FinishTimeIndex() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   absl::Status CloseFiles() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
 
   // Lets tasks of the executor find out that the log is gone.

@@ -274,6 +274,12 @@ void LogImpl::TellListeners() {
 
 // --- Closing
 
+// The last entry of a closed segment's time index is its newest record.
+void LogImpl::FinishTimeIndex() {
+  if (!active_->indexes_complete() || max_timestamp_ == kNoTimestamp) return;
+  active_->indexes().times.MaybeAppend(max_timestamp_, max_timestamp_offset_);
+}
+
 // Completes the files of the active segment and cuts the log to its length, so that it may be let go of.
 // Appends wait.
 absl::Status LogImpl::CloseFiles() {
@@ -282,9 +288,7 @@ absl::Status LogImpl::CloseFiles() {
   plain_ = false;
   MILLRACE_RETURN_IF_ERROR(active_->Trim());
   if (producers_loaded_ && !producers_.empty()) MILLRACE_RETURN_IF_ERROR(WriteSnapshot());
-  if (active_->indexes_complete() && max_timestamp_ != kNoTimestamp) {
-    active_->indexes().times.MaybeAppend(max_timestamp_, max_timestamp_offset_);
-  }
+  FinishTimeIndex();
   if (!epochs_.empty()) {
     MILLRACE_RETURN_IF_ERROR(
         WriteTextFile(env_.files, JoinPath(directory_, kLeaderEpochFile), epochs_.ToText(), /*sync=*/false));

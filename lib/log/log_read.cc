@@ -212,7 +212,7 @@ std::optional<std::pair<uint32_t, Offset>> LogCursorImpl::SoundBehind(uint32_t p
   // Where this process began to append.
   const uint32_t own = segment_->trusted_from();
   if (!found.has_value() && own > position && own < end.position) found = sound_at(own);
-  return found;
+  return found.has_value() ? found : SearchBatch(*segment_, position, expected + 1, end);
 }
 
 // The batch at `position` is damaged. OK: that was given up, and the cursor stands behind it now.
@@ -333,15 +333,58 @@ bool IsBefore(Segment& segment, uint32_t position, SegmentEnd end, Offset offset
 }
 
 // Whether the batch at `position` does not fit its checksum.
-bool IsDamaged(const Segment& segment, std::optional<uint32_t> position) {
-  if (!position.has_value() || *position >= segment.trusted_from()) return false;
+bool IsDamaged(const Segment& segment, uint32_t position) {
+  if (position >= segment.trusted_from()) return false;
   std::array<std::byte, kBatchHeaderBytes> buffer;
-  const auto header = segment.ReadHeader(*position, buffer);
-  if (!header.ok() || header->size_bytes() > segment.end().position - *position) return true;
-  const auto bytes = segment.Read(*position, header->size_bytes());
+  const auto header = segment.ReadHeader(position, buffer);
+  if (!header.ok() || header->size_bytes() > segment.end().position - position) return true;
+  const auto bytes = segment.Read(position, header->size_bytes());
   if (!bytes.ok()) return true;
   const auto batch = BatchView::Parse(bytes->bytes);
   return !batch.ok() || !batch->CrcIsValid();
+}
+
+// Whether there is the header of a whole batch, as far as that can be told without reading the batch.
+bool IsHeader(Segment& segment, const BatchView& batch, uint32_t position, SegmentEnd end) {
+  if (batch.magic() != 2 || batch.length() < static_cast<int32_t>(kBatchHeaderBytes - kBatchPrefixBytes) ||
+      batch.size_bytes() > end.position - position)
+    return false;
+  if (position >= segment.trusted_from()) return true;
+  MutexLock lock(&segment.guard_mutex());
+  GuardReader* const guard = segment.guard_reader();
+  if (guard == nullptr) return true;
+  const auto verdict = guard->Check(position, batch.data());
+  return !verdict.ok() || *verdict != GuardReader::Verdict::kDiffers;
+}
+
+// Where to look on behind the damage at `position` for what lies at `offset`: a batch that begins at or below
+// it. The guard knows; else the length of the damaged batch may be right; else each byte is tried.
+// `before`: the batch whose length led to `position`; that may be what is damaged.
+std::optional<uint32_t> BehindDamage(Segment& segment, uint32_t before, uint32_t position, SegmentEnd end,
+                                     Offset offset) {
+  std::array<std::byte, kBatchHeaderBytes> buffer;
+  std::optional<uint32_t> next;
+  {
+    MutexLock lock(&segment.guard_mutex());
+    if (GuardReader* const guard = segment.guard_reader(); guard != nullptr) {
+      if (const auto found = guard->NextBatch(position); found.ok()) next = *found;
+    }
+  }
+  if (!next.has_value()) {
+    const auto damaged = segment.ReadHeader(position, buffer);
+    const bool plausible =
+        damaged.ok() && damaged->length() > 0 && damaged->size_bytes() < end.position - position;
+    const auto behind = plausible ? position + static_cast<uint32_t>(damaged->size_bytes()) : position;
+    if (plausible && IsBefore(segment, behind, end, offset)) return behind;
+  }
+  // What this process has appended itself.
+  if (!next.has_value() && segment.trusted_from() > position) next = segment.trusted_from();
+  if (next.has_value() && *next < end.position) {
+    const auto batch = segment.ReadHeader(*next, buffer);
+    if (batch.ok() && batch->base_offset() <= offset) return next;
+  }
+  const auto found = SearchBatch(segment, before, segment.base() + 1, end);
+  return found.has_value() && found->second <= offset ? std::optional(found->first) : std::nullopt;
 }
 
 }  // namespace
@@ -362,6 +405,9 @@ absl::Status LogImpl::CompleteIndexes(Segment& segment) {
     max_timestamp_ = newest.timestamp;
     max_timestamp_offset_ = newest.offset;
   }
+  // The newest may be in a damaged batch, which the index passes over; its entries must follow on all the
+  // same.
+  max_timestamp_offset_ = std::max(max_timestamp_offset_, newest.offset);
   newest_known_ = true;
   return absl::OkStatus();
 }
@@ -385,56 +431,29 @@ absl::StatusOr<uint32_t> LogImpl::PositionOf(Segment& segment, Offset offset) {
     MILLRACE_ASSIGN_OR_RETURN(const SegmentIndexes* indexes, segment.LoadIndexes(interval));
     position = indexes->offsets.Floor(offset).position;
   }
-  std::array<std::byte, kBatchHeaderBytes> buffer;
-  // The batch before, which ends below `offset` if its header is right.
-  std::optional<uint32_t> passed;
+  // `before`: the batch whose length led to `position`, and which ends below `offset` if its header is right.
+  uint32_t before = position;
   while (position < end.position) {
+    std::array<std::byte, kBatchHeaderBytes> buffer;
     const auto batch = segment.ReadHeader(position, buffer);
-    const bool sensible = batch.ok() && batch->magic() == 2 &&
-                          batch->length() >= static_cast<int32_t>(kBatchHeaderBytes - kBatchPrefixBytes) &&
-                          batch->size_bytes() <= end.position - position;
-    bool sound = sensible;
-    if (sensible && position < segment.trusted_from()) {
-      MutexLock lock(&segment.guard_mutex());
-      if (GuardReader* guard = segment.guard_reader(); guard != nullptr) {
-        const auto verdict = guard->Check(position, batch->data());
-        sound = !verdict.ok() || *verdict != GuardReader::Verdict::kDiffers;
+    if (batch.ok() && IsHeader(segment, *batch, position, end)) {
+      const auto behind = position + static_cast<uint32_t>(batch->size_bytes());
+      if (batch->last_offset() < offset || IsBefore(segment, behind, end, offset)) {
+        before = std::exchange(position, behind);
+        continue;
       }
+      const bool skipped = before < position && batch->base_offset() > offset && IsDamaged(segment, before);
+      // What it says of its last offset is under its checksum.
+      if (position >= segment.trusted_from()) return skipped ? before : position;
+      const Offset base = batch->base_offset();
+      MILLRACE_ASSIGN_OR_RETURN(const Segment::Bytes bytes, segment.Read(position, batch->size_bytes()));
+      if (IsSoundBatch(segment, bytes.bytes, position, base, end)) return skipped ? before : position;
     }
-    if (!sound) {
-      // Behind the damage, if that is not what is looked for.
-      std::optional<uint32_t> next;
-      {
-        MutexLock lock(&segment.guard_mutex());
-        if (GuardReader* guard = segment.guard_reader(); guard != nullptr) {
-          if (const auto found = guard->NextBatch(position); found.ok()) next = *found;
-        }
-      }
-      // Without the guard's word its length may still be right.
-      if (!next.has_value() && batch.ok() && batch->length() > 0 &&
-          batch->size_bytes() < end.position - position) {
-        const auto behind = position + static_cast<uint32_t>(batch->size_bytes());
-        if (IsBefore(segment, behind, end, offset)) {
-          position = behind;
-          continue;
-        }
-      }
-      if (!next.has_value() && segment.trusted_from() > position) next = segment.trusted_from();
-      if (!next.has_value() || *next >= end.position) return position;
-      const auto after = segment.ReadHeader(*next, buffer);
-      if (!after.ok() || after->base_offset() > offset) return position;
-      position = *next;
-      passed.reset();
-      continue;
-    }
-    const auto behind = position + static_cast<uint32_t>(batch->size_bytes());
-    if (batch->last_offset() >= offset && !IsBefore(segment, behind, end, offset)) {
-      return batch->base_offset() > offset && IsDamaged(segment, passed) ? *passed : position;
-    }
-    passed = position;
-    position = behind;
+    const std::optional<uint32_t> next = BehindDamage(segment, before, position, end, offset);
+    if (!next.has_value()) return position;  // it is what is looked for
+    before = position = *next;
   }
-  return IsDamaged(segment, passed) ? *passed : std::min(position, end.position);
+  return before < position && IsDamaged(segment, before) ? before : std::min(position, end.position);
 }
 
 // Readers of another process's log: takes over what it has published. True if anything is new.

@@ -53,23 +53,41 @@ absl::Status CoverFound(Segment& segment, SegmentEnd end, BatchGuard* guard) {
     }
     return chunk.bytes.subspan(at - chunk_at, bytes);
   };
+  // The batch at `at`, if it is sound.
+  const auto sound_at = [&](uint32_t at, Offset least) -> absl::StatusOr<std::optional<BatchView>> {
+    if (at >= until || until - at < kBatchHeaderBytes) return std::nullopt;
+    MILLRACE_ASSIGN_OR_RETURN(const auto header, fetch(at, kBatchHeaderBytes));
+    const BatchView batch(header.data());
+    if (batch.length() < static_cast<int32_t>(kBatchHeaderBytes - kBatchPrefixBytes) ||
+        batch.size_bytes() > until - at)
+      return std::nullopt;
+    MILLRACE_ASSIGN_OR_RETURN(const auto bytes, fetch(at, static_cast<uint32_t>(batch.size_bytes())));
+    if (!IsSoundBatch(segment, bytes, at, least, end)) return std::nullopt;
+    return BatchView(bytes.data());
+  };
   for (uint32_t at = guard->covered_position(); at < until;) {
-    uint32_t size = 0;
+    MILLRACE_ASSIGN_OR_RETURN(const std::optional<BatchView> batch, sound_at(at, expected));
+    if (batch.has_value()) {
+      guard->SkipTo(at);
+      guard->Add(batch->data(), static_cast<uint32_t>(batch->size_bytes()));
+      expected = batch->next_offset();
+      at += static_cast<uint32_t>(batch->size_bytes());
+      continue;
+    }
+    // Where it says that it ends, if the next one is there; else wherever that is.
+    uint32_t next = until;
     if (until - at >= kBatchHeaderBytes) {
       MILLRACE_ASSIGN_OR_RETURN(const auto header, fetch(at, kBatchHeaderBytes));
-      const BatchView batch(header.data());
-      const bool sensible = batch.length() >= static_cast<int32_t>(kBatchHeaderBytes - kBatchPrefixBytes) &&
-                            batch.size_bytes() <= until - at;
-      if (sensible) size = static_cast<uint32_t>(batch.size_bytes());
+      const uint64_t size = BatchView(header.data()).size_bytes();
+      if (size >= kBatchHeaderBytes && size < until - at) next = at + static_cast<uint32_t>(size);
     }
-    if (size == 0) break;  // nobody knows where the next one begins
-    MILLRACE_ASSIGN_OR_RETURN(const auto bytes, fetch(at, size));
-    if (IsSoundBatch(segment, bytes, at, expected, end)) {
-      guard->SkipTo(at);
-      guard->Add(bytes.data(), size);
-      expected = BatchView(bytes.data()).next_offset();
+    MILLRACE_ASSIGN_OR_RETURN(const std::optional<BatchView> behind, sound_at(next, expected + 1));
+    if (!behind.has_value()) {
+      const auto found = SearchBatch(segment, at, expected + 1, end);
+      if (!found.has_value()) break;
+      next = found->first;
     }
-    at += size;
+    at = next;
   }
   if (guard->covered_position() < until) guard->SkipTo(until);
   return absl::OkStatus();

@@ -67,8 +67,13 @@ class Walk {
       MILLRACE_ASSIGN_OR_RETURN(const std::optional<BatchView> batch, BatchAt(at));
       if (!batch.has_value() || batch->base_offset() < expected_ || !batch->CrcIsValid()) continue;
       if (batch->last_offset() - segment_.base() > INT32_MAX) continue;
+      const Offset base = batch->base_offset();
+      const Offset next = batch->next_offset();
+      MILLRACE_ASSIGN_OR_RETURN(const auto behind, BatchAt(at + static_cast<uint32_t>(batch->size_bytes())));
+      if (behind.has_value() && behind->base_offset() < next)
+        continue;  // nothing else vouches for the offset
       position_ = at;
-      expected_ = batch->base_offset();
+      expected_ = base;
       return true;
     }
     return false;

@@ -9,6 +9,7 @@
 #include "base/crc32c.h"
 #include "base/return_if_error.h"
 #include "log/log_files.h"
+#include "log/sound_batch.h"
 #include "millrace/status.h"
 
 namespace millrace::inline v0 {
@@ -178,7 +179,8 @@ absl::StatusOr<Segment::Bytes> Segment::Read(uint32_t position, size_t length) c
 
 absl::StatusOr<BatchView> Segment::ReadHeader(uint32_t position,
                                               std::span<std::byte, kBatchHeaderBytes> buffer) const {
-  if (end().position - position < kBatchHeaderBytes) {
+  const uint32_t until = end().position;
+  if (position > until || until - position < kBatchHeaderBytes) {
     return absl::DataLossError(
         absl::StrFormat("%s: no batch header at position %d", file_->path(), position));
   }
@@ -266,19 +268,27 @@ absl::Status Segment::RebuildIndexes(SegmentEnd end, int64_t index_interval_byte
                                      SegmentIndexes* into) const {
   std::array<std::byte, kBatchHeaderBytes> buffer;
   uint32_t position = 0;
+  // The batch whose length led there: that may be what is damaged.
+  uint32_t before = 0;
   int64_t indexed_to = 0;
   Timestamp max_timestamp = kNoTimestamp;
   Offset max_timestamp_offset = base_;
   Offset expected = base_;
   while (position < end.position) {
-    MILLRACE_ASSIGN_OR_RETURN(const BatchView batch, ReadHeader(position, buffer));
-    const int64_t size = int64_t{batch.length()} + static_cast<int64_t>(kBatchPrefixBytes);
-    // Damaged: what is indexed so far is right; readers walk on from there and meet the damage themselves.
-    if (batch.magic() != 2 || batch.length() < static_cast<int32_t>(kBatchHeaderBytes - kBatchPrefixBytes) ||
-        size > end.position - position || batch.base_offset() < expected ||
-        !into->offsets.Fits(batch.last_offset())) {
-      break;
+    const auto header = ReadHeader(position, buffer);
+    const bool whole = header.ok() && header->magic() == 2 &&
+                       header->length() >= static_cast<int32_t>(kBatchHeaderBytes - kBatchPrefixBytes) &&
+                       header->size_bytes() <= end.position - position && header->base_offset() >= expected &&
+                       into->offsets.Fits(header->last_offset());
+    if (!whole) {
+      // Damaged: readers meet it themselves.
+      if (!header.ok() && !absl::IsDataLoss(header.status())) return header.status();
+      const auto found = SearchBatch(*this, before, expected, end);
+      if (!found.has_value()) break;
+      before = position = found->first;
+      continue;
     }
+    const BatchView& batch = *header;
     if (batch.max_timestamp() > max_timestamp) {
       max_timestamp = batch.max_timestamp();
       max_timestamp_offset = batch.last_offset();
@@ -289,7 +299,7 @@ absl::Status Segment::RebuildIndexes(SegmentEnd end, int64_t index_interval_byte
       indexed_to = position;
     }
     expected = batch.next_offset();
-    position += static_cast<uint32_t>(size);
+    before = std::exchange(position, position + static_cast<uint32_t>(batch.size_bytes()));
   }
   if (max_timestamp != kNoTimestamp) into->times.MaybeAppend(max_timestamp, max_timestamp_offset);
   return absl::OkStatus();

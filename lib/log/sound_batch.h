@@ -5,7 +5,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <utility>
 
 #include "log/segment.h"
 #include "millrace/types.h"
@@ -17,6 +19,13 @@ namespace millrace::inline v0 {
 // Thread-safe.
 bool IsSoundBatch(Segment& segment, std::span<const std::byte> bytes, uint32_t position, Offset expected,
                   SegmentEnd end);
+
+// The first place behind `position` where sound batches begin, with offsets from `least` on, and the offset
+// of the first. For where nothing else tells: each byte is tried. What is in a record may look like a batch
+// as well, so from the place found batches must follow on to the segment's end. O(bytes), each time.
+// Thread-safe.
+std::optional<std::pair<uint32_t, Offset>> SearchBatch(const Segment& segment, uint32_t position,
+                                                       Offset least, SegmentEnd end);
 
 }  // namespace millrace::inline v0
 

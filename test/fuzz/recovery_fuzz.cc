@@ -142,10 +142,12 @@ std::set<int64_t> ReadAll(Log* log, bool anything) {
   for (int steps = 0; steps < 1000; ++steps) {
     const auto slice = (*cursor)->Next(1 << 16);
     if (const auto range = DamagedRangeOf(slice.status()); range.has_value()) {
+      if (tracing) std::fprintf(stderr, "%s\n", std::string(slice.status().message()).c_str());
       Require(range->first < range->next);
       if (!(*cursor)->Seek(range->next).ok()) return offsets;
       continue;
     }
+    if (tracing && !slice.ok()) std::fprintf(stderr, "%s\n", std::string(slice.status().message()).c_str());
     if (!slice.ok() || slice->empty()) return offsets;
     for (const BatchView batch : *slice) {
       RecordReader reader(batch);

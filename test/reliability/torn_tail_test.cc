@@ -354,6 +354,7 @@ TEST_CASE("a recovery that looks at nothing, and a flush that does nothing, are 
   const FileBackend backend = GENERATE(FileBackend::kMapped, FileBackend::kReadWrite);
   const Kind kind = GENERATE(Kind::kCutOff, Kind::kZero, Kind::kGarbage);
   const Control control = GENERATE(Control::kNoRecovery, Control::kLyingFlush);
+  if (control == Control::kNoRecovery && kind == Kind::kCutOff) return;  // a short file is always looked into
   TornLog log(backend, control);
   std::string problem;
   const int64_t wrong = EachOffset(&log, kind, 97, &problem);
