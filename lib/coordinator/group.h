@@ -4,6 +4,7 @@
 #define MILLRACE_COORDINATOR_GROUP_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -36,6 +37,8 @@ struct GroupMember {
   bool supports_skipping_assignment = false;
   // Out of the group then; never while it waits for an answer (but for new members).
   MonotonicNanos deadline = kNever;
+  // See JoinGroupRequest.
+  std::function<void(int32_t generation)> on_rebalance = nullptr;
   // Answers owed.
   JoinGroupDone join = nullptr;
   SyncGroupDone sync = nullptr;

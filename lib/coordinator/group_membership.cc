@@ -124,6 +124,7 @@ void GroupCoordinator::AddMember(Group& group, const std::string& id, JoinGroupR
                                   .is_new = true,
                                   .supports_skipping_assignment = request.supports_skipping_assignment,
                                   .deadline = After(now.monotonic, kNewMemberJoinTimeoutMs),
+                                  .on_rebalance = std::move(request.on_rebalance),
                                   .join = std::move(done)};
   PrepareRebalance(group, now);
   MaybeCompleteJoin(group, now);
@@ -138,6 +139,7 @@ void GroupCoordinator::JoinKnown(Group& group, JoinGroupRequest request, JoinGro
   response.result = CheckMember(group, id, request.group_instance_id);
   if (!response.result.ok()) return Answer(done, std::move(response));
   GroupMember& member = *group.FindMember(id);
+  member.on_rebalance = std::move(request.on_rebalance);
   // A retry: the earlier request's caller is gone, or asked twice.
   Answer(member.join, JoinGroupResponse{.result = {.error = ErrorCode::kUnknownServerError,
                                                    .message = "the member joined again meanwhile"},
@@ -187,7 +189,8 @@ void GroupCoordinator::ReplaceStatic(Group& group, JoinGroupRequest request, Joi
                   .rebalance_timeout_ms = replaced.rebalance_timeout_ms,
                   .protocols = replaced.protocols,
                   .assignment = replaced.assignment,
-                  .synced = replaced.synced};
+                  .synced = replaced.synced,
+                  .on_rebalance = std::move(replaced.on_rebalance)};
   node.key() = id;
   replaced.id = id;
   GroupMember& member = group.members.insert(std::move(node)).position->second;
@@ -195,6 +198,7 @@ void GroupCoordinator::ReplaceStatic(Group& group, JoinGroupRequest request, Joi
   if (group.leader == old_id) group.leader = id;
   member.client_id = request.client_id;
   member.client_host = request.client_host;
+  member.on_rebalance = std::move(request.on_rebalance);
 
   const std::string protocol = group.protocol.value_or("");
   const GroupBytes before = member.MetadataOf(protocol);
@@ -283,6 +287,11 @@ void GroupCoordinator::PrepareRebalance(Group& group, Now now) {
     group.join_deadline = After(now.monotonic, timeout);
   }
   group.state = GroupState::kPreparingRebalance;
+  for (const auto& [id, member] : group.members) {
+    if (member.join != nullptr || member.on_rebalance == nullptr) continue;
+    effects_.completions.push_back(
+        [notify = member.on_rebalance, generation = group.generation] { notify(generation); });
+  }
 }
 
 void GroupCoordinator::MaybeCompleteJoin(Group& group, Now now) {

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -62,6 +63,9 @@ struct JoinGroupRequest {
   // JoinGroup version 9 (KIP-814): a static leader that comes back to a stable group is told to skip the
   // assignment instead of being shown as a follower.
   bool supports_skipping_assignment = true;
+  // Told, in any thread, that a rebalance has begun which the member (of that generation) has not joined yet.
+  // For members in this process: others learn it from their next heartbeat, as these do after a restart.
+  std::function<void(int32_t generation)> on_rebalance = nullptr;
 };
 
 struct JoinGroupMember {

@@ -113,6 +113,12 @@ void ConsumerMembership::StartJoin() {
                                          .generation = generation_,
                                          .group_instance_id = instance_id()})});
   }
+  // The group keeps this longer than the member lives, if it is a static one.
+  request.on_rebalance = [weak = std::weak_ptr<Mailbox>(options_.mailbox), this](int32_t generation) {
+    const std::shared_ptr<Mailbox> mailbox = weak.lock();
+    if (mailbox == nullptr) return;
+    mailbox->Post([this, generation] { OnHeartbeatTrouble(ErrorCode::kRebalanceInProgress, generation); });
+  };
   state_ = State::kJoining;
   options_.service->Join(std::move(request), [mailbox = options_.mailbox, this,
                                               attempt = ++attempt_](JoinGroupResponse response) {

@@ -44,6 +44,29 @@ TEST_CASE("one member joins, syncs and is stable; a restart finds it so") {
   CHECK(h.Describe().state == GroupState::kEmpty);
 }
 
+TEST_CASE("members in this process are told of a rebalance once, those who caused it are not") {
+  Harness h;
+  std::vector<int32_t> told_a;
+  std::vector<int32_t> told_b;
+  auto request = Harness::JoinRequest();
+  request.on_rebalance = [&](int32_t generation) { told_a.push_back(generation); };
+  const std::string a = (*h.Join(request))->member_id;
+  h.Sync(a, 1, {a});
+  CHECK(told_a.empty());
+  auto other = Harness::JoinRequest();
+  other.on_rebalance = [&](int32_t generation) { told_b.push_back(generation); };
+  const auto b = h.Join(other);
+  CHECK(told_a == std::vector<int32_t>{1});
+  h.Join(Harness::JoinRequest());
+  CHECK(told_a == std::vector<int32_t>{1});
+  CHECK(told_b.empty());
+  // It joins again without asking to be told.
+  h.Join(Harness::JoinRequest(a));
+  REQUIRE(b->has_value());
+  h.Leave({{.member_id = (*b)->member_id}});
+  CHECK(told_a == std::vector<int32_t>{1});
+}
+
 TEST_CASE("a second member makes the first join again; both get their assignment") {
   Harness h;
   const std::string a = h.StableOne();

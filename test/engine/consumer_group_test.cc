@@ -119,6 +119,18 @@ TEST_CASE("members share the partitions, whatever the assignor") {
   CHECK(description->members.size() == 2);
 }
 
+TEST_CASE("members hear of a rebalance at once, not with their next heartbeat") {
+  auto engine = OpenEngine();
+  const ConsumerOptions rare = {.session_timeout = absl::Minutes(20),
+                                .heartbeat_interval = absl::Minutes(10)};
+  auto first = Join(*engine, rare);
+  Settle({first.get()});
+  auto second = Join(*engine, rare);
+  Settle({first.get(), second.get()});
+  second.reset();
+  Settle({first.get()});
+}
+
 TEST_CASE("each record reaches one member once, through rebalances") {
   auto engine = OpenEngine();
   Produce(*engine, 0, 100);
