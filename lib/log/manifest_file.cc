@@ -310,9 +310,9 @@ absl::StatusOr<std::unique_ptr<ManifestFile>> ManifestFile::Open(FileSystem* fil
   if (report == nullptr) report = &own_report;
   *report = {};
   std::unique_ptr<ManifestFile> manifest(new ManifestFile());
-  MutexLock lock(&manifest->mutex_);
+  // For each record, not around all: the file's lock comes before the manifest's.
   const auto visit = [&](uint8_t type, std::span<const std::byte> payload) {
-    manifest->mutex_.AssertHeld();
+    MutexLock lock(&manifest->mutex_);
     const std::string wrong = manifest->Apply(type, payload);
     if (!wrong.empty()) {
       report->trusted = false;
@@ -322,6 +322,7 @@ absl::StatusOr<std::unique_ptr<ManifestFile>> ManifestFile::Open(FileSystem* fil
   };
   MILLRACE_ASSIGN_OR_RETURN(manifest->file_,
                             RecordFile::Open(files, path, kKind, access, visit, &report->file));
+  MutexLock lock(&manifest->mutex_);
   if (!report->file.damaged.empty()) report->trusted = false;
   if (report->file.torn_bytes > 0) manifest->clean_ = false;
   if (report->trusted) manifest->FindGaps();
