@@ -10,7 +10,7 @@ function(millrace_room name)
   add_library(${objects} OBJECT ${ROOM_SOURCES})
   target_compile_features(${objects} PUBLIC cxx_std_20)
   set_target_properties(${objects} PROPERTIES CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET hidden
-    VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE ON)
+    VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE ON UNITY_BUILD "${MILLRACE_UNITY}" UNITY_BUILD_BATCH_SIZE 12)
   target_include_directories(${objects} PRIVATE "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/lib")
   target_link_libraries(${objects} PRIVATE absl::status absl::statusor absl::time absl::any_invocable
     absl::flat_hash_map absl::flat_hash_set absl::btree absl::inlined_vector absl::strings absl::str_format
@@ -43,7 +43,8 @@ function(millrace_warnings target)
     $<$<BOOL:${MILLRACE_WERROR}>:-Werror>)
 endfunction()
 
-# millrace_test(NAME ROOMS rooms... SOURCES files...): one Catch2 program; ctest lists each of its cases.
+# millrace_test(NAME ROOMS rooms... SOURCES files...): one Catch2 program; ctest lists each of its cases. LABELS threads: it starts
+# threads, so it runs under ThreadSanitizer too.
 function(millrace_test name)
   cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;ROOMS;LINK;LABELS" ${ARGN})
   if(NOT TEST_TIMEOUT)
@@ -56,5 +57,10 @@ function(millrace_test name)
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/test")
   target_link_libraries(${name} PRIVATE ${below} Catch2::Catch2WithMain ${TEST_LINK})
   millrace_warnings(${name})
-  catch_discover_tests(${name} TEST_PREFIX "${name}/" PROPERTIES LABELS "${TEST_LABELS}" TIMEOUT ${TEST_TIMEOUT})
+  # A property with an empty value would swallow the next one's name.
+  set(properties TIMEOUT ${TEST_TIMEOUT})
+  if(TEST_LABELS)
+    list(APPEND properties LABELS "${TEST_LABELS}")
+  endif()
+  catch_discover_tests(${name} TEST_PREFIX "${name}/" PROPERTIES ${properties})
 endfunction()
