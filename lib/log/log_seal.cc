@@ -82,10 +82,13 @@ absl::Status CoverFound(Segment& segment, SegmentEnd end, BatchGuard* guard) {
       if (size >= kBatchHeaderBytes && size < until - at) next = at + static_cast<uint32_t>(size);
     }
     MILLRACE_ASSIGN_OR_RETURN(const std::optional<BatchView> behind, sound_at(next, expected + 1));
-    if (!behind.has_value()) {
+    if (behind.has_value()) {
+      expected = behind->base_offset();
+    } else {
       const auto found = SearchBatch(segment, at, expected + 1, end);
       if (!found.has_value()) break;
       next = found->first;
+      expected = found->second;
     }
     at = next;
   }
