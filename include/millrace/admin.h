@@ -93,7 +93,8 @@ class MILLRACE_EXPORT Admin {
   // --- Records
   // ------------------------------------------------------------------------------------------------------
 
-  // Deletes what lies before the given offsets (kNoOffset: everything committed). Returns the new log start.
+  // Deletes what lies before the given offsets (kNoOffset: everything committed). Returns the new log start,
+  // which survives what the topic's `durability` survives.
   virtual absl::StatusOr<Offset> DeleteRecordsBefore(const TopicPartition& partition, Offset before) = 0;
   virtual absl::StatusOr<Offset> BeginningOffset(const TopicPartition& partition) = 0;
   virtual absl::StatusOr<Offset> EndOffset(const TopicPartition& partition) = 0;

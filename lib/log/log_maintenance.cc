@@ -131,9 +131,11 @@ absl::Status LogImpl::DeleteOldSegments() {
 
 absl::Status LogImpl::DeleteRecordsBefore(Offset offset) {
   MutexLock maintenance_lock(&maintenance_mutex_);
+  bool durable = false;
   {
     GateLock lock(&gate_);
     MILLRACE_RETURN_IF_ERROR(CheckWritable());
+    durable = config_.durability == Durability::kPowerLoss;
   }
   if (offset > Offset(end_.load(std::memory_order_acquire)) || offset < Offset(0)) {
     return Error(ErrorCode::kOffsetOutOfRange,
@@ -142,7 +144,8 @@ absl::Status LogImpl::DeleteRecordsBefore(Offset offset) {
   }
   if (offset <= log_start_offset()) return absl::OkStatus();
   RaiseLogStart(offset);
-  MILLRACE_RETURN_IF_ERROR(context_->manifest().Write());
+  ManifestFile& manifest = context_->manifest();
+  MILLRACE_RETURN_IF_ERROR(durable ? manifest.Sync() : manifest.Write());
   std::vector<Offset> below;
   {
     MutexLock lock(&segments_mutex_);

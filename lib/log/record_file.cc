@@ -269,6 +269,7 @@ absl::Status RecordFile::WriteRecords(uint64_t position, std::vector<std::byte>*
     MILLRACE_RETURN_IF_ERROR(file_->Truncate(position));
     tail_to_cut_ = 0;
   }
+  if (records->empty()) return absl::OkStatus();
   SealRecords(generation_, position, *records);
   MILLRACE_RETURN_IF_ERROR(file_->WriteAt(position, *records));
   MutexLock lock(&mutex_);
@@ -282,7 +283,7 @@ absl::Status RecordFile::WriteLocked() {
   {
     MutexLock lock(&mutex_);
     MILLRACE_RETURN_IF_ERROR(poison_);
-    if (buffer_.empty()) return absl::OkStatus();
+    if (buffer_.empty() && tail_to_cut_ == 0) return absl::OkStatus();
     records.swap(buffer_);
     position = file_bytes_;
   }

@@ -260,8 +260,8 @@ class MILLRACE_EXPORT Log {
 
   // Removes all from `offset` on (a follower that diverged). Readers keep what they hold.
   virtual absl::Status TruncateTo(Offset offset) = 0;
-  // Moves the start of the log up; whole segments below it are deleted (DeleteRecords). kOutOfRange beyond
-  // the end.
+  // Moves the start of the log up; whole segments below it are deleted (DeleteRecords). It survives what the
+  // topic's `durability` survives. kOutOfRange beyond the end.
   virtual absl::Status DeleteRecordsBefore(Offset offset) = 0;
   // Starts a new segment now, if the newest has records.
   virtual absl::Status Roll() = 0;
