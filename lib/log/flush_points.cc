@@ -183,6 +183,15 @@ uint32_t FlushPoints::log_no_limit() const {
   return static_cast<uint32_t>(slots_.size());
 }
 
+std::vector<uint32_t> FlushPoints::Logs() const {
+  std::vector<uint32_t> logs;
+  MutexLock lock(&mutex_);
+  for (uint32_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].set) logs.push_back(i);
+  }
+  return logs;
+}
+
 void FlushPoints::Clear(uint32_t log_no) {
   MILLRACE_CHECK(!read_only_);
   MutexLock lock(&mutex_);

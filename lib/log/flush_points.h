@@ -61,6 +61,8 @@ class FlushPoints {
   void Set(uint32_t log_no, FlushPoint point);
   // The last one set, or found in the file; nullopt if none.
   std::optional<FlushPoint> Get(uint32_t log_no) const;
+  // Those that have one.
+  std::vector<uint32_t> Logs() const;
   // Forgets a log: its slot is as new after the next Sync.
   void Clear(uint32_t log_no);
   // Writes what was set since the last time and makes it durable with one sync of the file. Nothing to do: no

@@ -70,6 +70,7 @@ absl::Status LogContext::OpenFiles(Report* report) {
   lost_flush_points_ = flushed.both_damaged;
   // They are made, durably, before the manifest is: a directory without them has lost them.
   flush_points_lost_ = flushed.created && !found.file.created;
+  if (!found.clean && found.trusted) found.trusted = KnowsWhatIsFlushed(report);
   bool adopted = false;
   if (!read_only() && (found.file.created || !found.trusted)) {
     MILLRACE_ASSIGN_OR_RETURN(adopted, AdoptLogs(report));
@@ -128,6 +129,28 @@ absl::StatusOr<bool> LogContext::AdoptLogs(Report* report) {
   }
   lost_flush_points_.insert(lost_flush_points_.end(), adopted.begin(), adopted.end());
   return !adopted.empty();
+}
+
+// The manifest is synced before a flush point in a new segment is: where it does not know that, its end is
+// gone.
+bool LogContext::KnowsWhatIsFlushed(Report* report) const {
+  bool knows = true;
+  if (flush_points_ == nullptr) return knows;
+  const auto lacks = [&](std::string_view what) {
+    report->notes.push_back(absl::StrFormat("%s lacks %s, which was flushed: its end is lost",
+                                            JoinPath(directory(), kManifestFile), what));
+    knows = false;
+  };
+  for (const uint32_t log_no : flush_points_->Logs()) {
+    const std::optional<LogEntry> log = manifest_->Find(log_no);
+    const Offset flushed = flush_points_->Get(log_no)->segment_base;
+    if (!log.has_value() && !manifest_->WasDeleted(log_no)) {
+      lacks(absl::StrFormat("log %d", log_no));
+    } else if (log.has_value() && !log->segments.empty() && flushed > log->segments.back().base) {
+      lacks(absl::StrFormat("segment %d of \"%s\"", flushed.value(), log->directory));
+    }
+  }
+  return knows;
 }
 
 bool LogContext::FlushPointLost(uint32_t log_no) const {

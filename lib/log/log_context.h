@@ -77,6 +77,7 @@ class LogContext {
   explicit LogContext(Options options)
       : options_(std::move(options)), budget_(std::make_shared<Budget>(options_.limits)) {}
   absl::Status OpenFiles(Report* report);
+  bool KnowsWhatIsFlushed(Report* report) const;
   absl::Status ForgetSlots();
   absl::StatusOr<bool> AdoptLogs(Report* report);
 

@@ -285,8 +285,9 @@ absl::StatusOr<std::shared_ptr<Segment>> LogImpl::OpenSegment(Offset base) {
     const Segment::State state = last && read_only_ ? Segment::State::kActive : Segment::State::kSealed;
     const DamagedRange all = {.first = base, .next = info.next_offset};
     if (SkipCleared(base) >= all.next && all.next > base) return SegmentAfter(base);
-    auto found = Segment::OpenForReading(SegmentOptions(/*may_evict=*/true), base, PathOf(base, kLogSuffix),
-                                         end, state);
+    Segment::Options options = SegmentOptions(/*may_evict=*/true);
+    options.closed = !last;
+    auto found = Segment::OpenForReading(options, base, PathOf(base, kLogSuffix), end, state);
     if (absl::IsDataLoss(found.status())) found = OpenShort(base, end);
     if (absl::IsNotFound(found.status())) return Fence(all, "a missing file");
     MILLRACE_ASSIGN_OR_RETURN(std::shared_ptr<Segment> opened, std::move(found));

@@ -481,6 +481,11 @@ std::optional<LogEntry> ManifestFile::Find(uint32_t log_no) const {
   return found->second;
 }
 
+bool ManifestFile::WasDeleted(uint32_t log_no) const {
+  MutexLock lock(&mutex_);
+  return std::ranges::find(deleted_, log_no) != deleted_.end();
+}
+
 std::optional<LogEntry> ManifestFile::FindDirectory(std::string_view directory) const {
   MutexLock lock(&mutex_);
   const auto found = by_directory_.find(std::string(directory));

@@ -108,6 +108,8 @@ class ManifestFile {
 
   std::optional<LogEntry> Find(uint32_t log_no) const;
   std::optional<LogEntry> FindDirectory(std::string_view directory) const;
+  // Whether the file says so, or said so when it was opened: compaction forgets.
+  bool WasDeleted(uint32_t log_no) const;
   // All logs, by number.
   std::vector<LogEntry> Logs() const;
   size_t log_count() const;

@@ -142,18 +142,26 @@ class Walk {
   uint32_t window_at_ = 0;
 };
 
-// The largest timestamp of the batches below `until`, which are durable: only their headers are looked at.
-Timestamp NewestBelow(const Segment& segment, uint32_t until) {
+// The batches below `until`, by their headers alone.
+struct Below {
   Timestamp newest = kNoTimestamp;
+  // Behind the last of them.
+  uint32_t position = 0;
+  Offset next{0};
+};
+
+Below HeadersBelow(const Segment& segment, uint32_t until) {
+  Below below = {.next = segment.base()};
   std::array<std::byte, kBatchHeaderBytes> buffer;
-  for (uint32_t position = 0; position < until;) {
-    const auto batch = segment.ReadHeader(position, buffer);
+  while (below.position < until) {
+    const auto batch = segment.ReadHeader(below.position, buffer);
     if (!batch.ok() || batch->length() < static_cast<int32_t>(kBatchHeaderBytes - kBatchPrefixBytes)) break;
-    if (batch->size_bytes() > until - position) break;
-    newest = std::max(newest, batch->max_timestamp());
-    position += static_cast<uint32_t>(batch->size_bytes());
+    if (batch->size_bytes() > until - below.position) break;
+    below.newest = std::max(below.newest, batch->max_timestamp());
+    below.next = batch->next_offset();
+    below.position += static_cast<uint32_t>(batch->size_bytes());
   }
-  return newest;
+  return below;
 }
 
 SegmentInfo InfoOf(const ManifestSegment& segment) {
@@ -308,7 +316,12 @@ absl::StatusOr<ScanRecovery::Verdict> ScanRecovery::Take(size_t index) {
   }
   if (!present_.contains(info.base)) return TakeMissing(index);
   const bool sealed = sealed_.contains(info.base);
-  MILLRACE_ASSIGN_OR_RETURN(const FileInfo file, log_->env_.files->Stat(log_->PathOf(info.base, kLogSuffix)));
+  const std::string path = log_->PathOf(info.base, kLogSuffix);
+  MILLRACE_ASSIGN_OR_RETURN(const FileInfo file, log_->env_.files->Stat(path));
+  if (file.is_directory) {
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "%s is a directory where a segment should be; put the file back, or move it away", path));
+  }
   const std::optional<Offset> durable_end = DurableEnd(index);
   if (durable_end.has_value() && sealed && file.size_bytes >= info.length) {
     end_ = info.next_offset;  // durable, and of known length: damage shows when it is read
@@ -367,16 +380,31 @@ absl::Status ScanRecovery::Scan(SegmentInfo* info, bool sealed, bool* torn) {
     from = flushed_.position;
     expected = flushed_.offset;
   }
+  std::shared_ptr<Segment> segment;
+  if (size > 0) {
+    MILLRACE_ASSIGN_OR_RETURN(
+        segment, Segment::OpenForReading(log_->SegmentOptions(/*may_evict=*/true), info->base, path,
+                                         {.offsets = 0, .position = size}, Segment::State::kSealed));
+  }
+  const Below below = from > 0 ? HeadersBelow(*segment, from) : Below();
+  if (from > 0 && (below.position != from || below.next != expected)) {
+    // Damage below the flush point; or it is not this log's, if everything is sound across it.
+    LeaderEpochCache ignored;
+    Walk across(*segment, size, 0, info->base, found_.log_start_offset, &ignored);
+    MILLRACE_RETURN_IF_ERROR(across.Run());
+    if (across.position() > from || across.expected() > expected) {
+      Note(absl::StrFormat("%s: the flush point in %s, offset %d at position %d, is not where a batch begins",
+                           path, kFlushPointsFile, expected.value(), from));
+      from = 0;
+      expected = info->base;
+    }
+  }
   // What is walked says itself which epochs it has.
   if (from == 0) epochs_.TruncateFromEnd(info->base);
   info->length = from;
   info->next_offset = expected;
   info->max_timestamp = kNoTimestamp;
   if (size == 0) return absl::OkStatus();
-  MILLRACE_ASSIGN_OR_RETURN(
-      const std::shared_ptr<Segment> segment,
-      Segment::OpenForReading(log_->SegmentOptions(/*may_evict=*/true), info->base, path,
-                              {.offsets = 0, .position = size}, Segment::State::kSealed));
   Walk walk(*segment, size, from, expected, found_.log_start_offset, &epochs_);
   MILLRACE_RETURN_IF_ERROR(walk.Run());
   while (search_ && walk.position() < size) {
@@ -388,7 +416,7 @@ absl::Status ScanRecovery::Scan(SegmentInfo* info, bool sealed, bool* torn) {
   report_->scanned_bytes += walk.position() - from;
   info->length = walk.position();
   info->next_offset = walk.expected();
-  info->max_timestamp = std::max(walk.newest(), NewestBelow(*segment, from));
+  info->max_timestamp = std::max(walk.newest(), from > 0 ? below.newest : kNoTimestamp);
   // A compacted segment may reach further than its last record.
   if (sealed && walk.position() == known.length) {
     info->next_offset = std::max(info->next_offset, known.next_offset);

@@ -189,6 +189,33 @@ absl::StatusOr<BatchView> Segment::ReadHeader(uint32_t position,
   return BatchView(buffer.data());
 }
 
+// False: its seal is not that of this segment, and of some batches that it speaks of none is there. To
+// believe it would mean to believe none of the batches. Where the seal fits, it is the batches that are of
+// another.
+bool Segment::IsOwnGuard(GuardReader* guard) const {
+  const SegmentEnd known = this->end();
+  const std::optional<GuardSeal>& seal = guard->seal();
+  if (!seal.has_value()) return true;
+  const bool may_grow = !options_.closed && seal->log_bytes <= known.position;
+  if (may_grow || (seal->log_bytes == known.position && seal->next_offset == base_ + known.offsets))
+    return true;
+  constexpr uint32_t kSamples = 8;
+  std::array<std::byte, kBatchHeaderBytes> buffer;
+  int looked_at = 0;
+  std::optional<uint32_t> last;
+  for (uint32_t i = 0; i <= kSamples; ++i) {
+    const auto entry = guard->Floor(static_cast<uint32_t>(uint64_t{known.position} * i / kSamples));
+    if (!entry.ok() || !entry->has_value() || (*entry)->position == last) continue;
+    last = (*entry)->position;
+    const auto header = ReadHeader(*last, buffer);
+    if (!header.ok()) continue;
+    const auto verdict = guard->Check(*last, header->data());
+    if (verdict.ok() && *verdict == GuardReader::Verdict::kMatches) return true;
+    ++looked_at;
+  }
+  return looked_at < 2;
+}
+
 GuardReader* Segment::guard_reader() {
   if (!guard_tried_) {
     guard_tried_ = true;
@@ -196,7 +223,9 @@ GuardReader* Segment::guard_reader() {
                                      OpenMode::kRead);
     if (file.ok()) {
       auto reader = GuardReader::Open(file->get(), base_);
-      if (reader.ok()) {
+      if (reader.ok() && !IsOwnGuard(&*reader)) {
+        guard_foreign_ = true;
+      } else if (reader.ok()) {
         guard_ = *std::move(reader);
         // Small logs, of which there may be many, get by without the descriptor.
         if (!guard_->Detach()) {

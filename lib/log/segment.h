@@ -66,6 +66,8 @@ class Segment {
     // Mapped segments reserve so much address space, whatever the file's length is.
     uint64_t map_bytes = 0;
     bool may_evict = true;
+    // Nothing was ever appended behind its end, and nothing will be.
+    bool closed = false;
   };
 
   // Makes `path` (which must not exist) a new empty segment, with `allocate` bytes of the disk.
@@ -149,8 +151,14 @@ class Segment {
   // Thread-safe, but for use of the result: lock guard_mutex().
   Mutex& guard_mutex() ABSL_LOCK_RETURNED(guard_mutex_) { return guard_mutex_; }
   GuardReader* guard_reader() ABSL_EXCLUSIVE_LOCKS_REQUIRED(guard_mutex_);
+  // Whether the file of its guard was found to be of another segment.
+  bool guard_is_foreign() ABSL_EXCLUSIVE_LOCKS_REQUIRED(guard_mutex_) {
+    guard_reader();
+    return guard_foreign_;
+  }
 
  private:
+  bool IsOwnGuard(GuardReader* guard) const;
   Segment(const Options& options, Offset base) : options_(options), base_(base) {}
   absl::Status MapFile(uint64_t bytes, MapAccess access);
   static absl::StatusOr<std::shared_ptr<Segment>> OpenFile(const Options& options, Offset base,
@@ -179,6 +187,7 @@ class Segment {
 
   Mutex guard_mutex_;
   bool guard_tried_ ABSL_GUARDED_BY(guard_mutex_) = false;
+  bool guard_foreign_ ABSL_GUARDED_BY(guard_mutex_) = false;
   std::unique_ptr<File> guard_file_ ABSL_GUARDED_BY(guard_mutex_);
   std::optional<GuardReader> guard_ ABSL_GUARDED_BY(guard_mutex_);
 

@@ -27,14 +27,14 @@ struct FlatFiles::Node {
   uint64_t size = 0;
   bool locked = false;
   std::string owner = {};
-  // What was restored into it, while it is still just that.
-  const Bytes* source = nullptr;
+  // Nobody has written to it since it was restored.
+  bool unchanged = false;
 
   void Resize(uint64_t to) {
     if (to > kReserved) throw std::runtime_error("a file of a flat file system is too large");
     if (to < size) std::memset(bytes + to, 0, size - to);
     size = to;
-    source = nullptr;
+    unchanged = false;
   }
 };
 
@@ -107,7 +107,7 @@ class FlatFile final : public File {
   }
   absl::StatusOr<std::unique_ptr<MappedFile>> Map(uint64_t length, MapAccess access) override {
     if (length > kReserved) return absl::ResourceExhaustedError("too large a mapping: " + path_);
-    if (access == MapAccess::kReadWrite) node_->source = nullptr;
+    if (access == MapAccess::kReadWrite) node_->unchanged = false;
     return std::make_unique<FlatMap>(node_, std::span<std::byte>(node_->bytes, length));
   }
 
@@ -146,23 +146,26 @@ void FlatFiles::Restore(const std::string& directory, const Image& image) {
       continue;
     }
     NodePtr& node = files_[prefix + name];
-    if (node != nullptr && node->source == &bytes) continue;
+    const bool same = node != nullptr && node->unchanged && node->size == bytes.size() &&
+                      (bytes.empty() || std::memcmp(node->bytes, bytes.data(), bytes.size()) == 0);
+    if (same) continue;
     if (node == nullptr || node.use_count() > 1) node = pool_->Make();
     node->Resize(bytes.size());
     if (!bytes.empty()) std::memcpy(node->bytes, bytes.data(), bytes.size());
-    node->source = &bytes;
+    node->unchanged = true;
   }
 }
 
 std::span<std::byte> FlatFiles::BytesOf(const std::string& path) {
   Node& node = *files_.at(path);
-  node.source = nullptr;
+  node.unchanged = false;
   return {node.bytes, node.size};
 }
 
 absl::StatusOr<std::unique_ptr<File>> FlatFiles::Open(std::string_view path, OpenMode mode) {
   const std::string name(path);
-  if (directories_.contains(name)) return absl::FailedPreconditionError("is a directory: " + name);
+  if (name == forbidden_) return absl::PermissionDeniedError("open " + name + ": Permission denied");
+  if (directories_.contains(name)) return absl::FailedPreconditionError("open " + name + ": Is a directory");
   const auto found = files_.find(name);
   NodePtr node = found == files_.end() ? nullptr : found->second;
   if (node != nullptr && mode == OpenMode::kCreateNew) return absl::AlreadyExistsError("exists: " + name);
@@ -239,7 +242,7 @@ absl::Status FlatFiles::Rename(std::string_view from, std::string_view to) {
   if (directories_.contains(to)) return absl::FailedPreconditionError("is a directory");
   NodePtr node = std::move(found->second);
   files_.erase(found);
-  node->source = nullptr;
+  node->unchanged = false;
   files_[std::string(to)] = std::move(node);
   return absl::OkStatus();
 }
@@ -254,8 +257,9 @@ absl::Status FlatFiles::Link(std::string_view existing, std::string_view added) 
 }
 
 absl::StatusOr<std::unique_ptr<FileLock>> FlatFiles::Lock(std::string_view path, std::string_view owner) {
-  NodePtr& node = files_[std::string(path)];
-  if (node == nullptr) node = pool_->Make();
+  const auto opened = Open(path, OpenMode::kCreate);
+  if (!opened.ok()) return opened.status();
+  const NodePtr node = files_.find(path)->second;
   if (node->locked) return absl::FailedPreconditionError("locked by " + node->owner);
   node->owner = std::string(owner);
   return std::make_unique<FlatLock>(node);

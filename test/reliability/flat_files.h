@@ -12,6 +12,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "millrace/env/file_system.h"
@@ -29,13 +30,15 @@ class FlatFiles final : public FileSystem {
   FlatFiles();
   ~FlatFiles() override;
 
-  // Below `directory` there is now this image and nothing else. Files that nobody has changed since the last
-  // time, and that are the same object in the image, are left as they are.
+  // Below `directory` there is now this image and nothing else.
   void Restore(const std::string& directory, const Image& image);
   // The file system was shut down and mounted again: what a process left in memory is not believed.
   void Remount() { ++mount_id_; }
   // The bytes of a file, to be damaged. Counts as a change of the file.
   std::span<std::byte> BytesOf(const std::string& path);
+
+  // Nobody may open `path`; "": all may again.
+  void Forbid(std::string path) { forbidden_ = std::move(path); }
 
   absl::StatusOr<std::unique_ptr<File>> Open(std::string_view path, OpenMode mode) override;
   absl::StatusOr<std::vector<std::string>> List(std::string_view directory) override;
@@ -56,6 +59,7 @@ class FlatFiles final : public FileSystem {
   std::shared_ptr<Pool> pool_;
   std::map<std::string, NodePtr, std::less<>> files_;
   std::set<std::string, std::less<>> directories_ = {"/"};
+  std::string forbidden_;
   uint64_t mount_id_ = 1;
 };
 
