@@ -20,8 +20,13 @@ namespace {
 using log_test::LogFixture;
 using log_test::SmallSegments;
 
+// With the system's fence, where it has one, and without.
+bool Fences() {
+  return GENERATE(false, true) && ProcessFence::Available();
+}
+
 TEST_CASE("the gate lets one in at a time", "[log][gate]") {
-  AppendGate gate;
+  AppendGate gate(Fences());
   int64_t count = 0;  // not atomic: that is what the gate is for
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
@@ -41,8 +46,31 @@ TEST_CASE("the gate lets one in at a time", "[log][gate]") {
   CHECK(count == 80'000);
 }
 
+TEST_CASE("who sleeps at the gate is woken, whoever takes it meanwhile", "[log][gate]") {
+  AppendGate gate(Fences());
+  std::atomic<int> done{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&, i] {
+      for (int n = 0; n < 300; ++n) {
+        gate.Lock();
+        // Long enough for the others to fall asleep.
+        if (n % 4 == i) {
+          for (int turn = 0; turn < 20; ++turn) std::this_thread::yield();
+          for (std::atomic<int> spin{0}; spin < 20'000; ++spin) {
+          }
+        }
+        gate.Unlock();
+        done.fetch_add(1, std::memory_order_relaxed);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(done.load() == 1200);
+}
+
 TEST_CASE("an armed gate tells exactly the next append", "[log][gate]") {
-  AppendGate gate;
+  AppendGate gate(Fences());
   gate.Lock();
   CHECK_FALSE(gate.UnlockAndCheck());
   gate.Arm();
@@ -58,7 +86,7 @@ TEST_CASE("an armed gate tells exactly the next append", "[log][gate]") {
 }
 
 TEST_CASE("no append slips past a reader that arms and looks again", "[log][gate]") {
-  AppendGate gate;
+  AppendGate gate(Fences());
   std::atomic<int> end{0};
   std::atomic<int> told{0};
   constexpr int kAppends = 50'000;
