@@ -173,6 +173,9 @@ absl::StatusOr<Batches> ConsumerImpl::Poll(absl::Duration timeout) {
     if (must_ask_committed_) until = std::min(until, ask_committed_at_);
     if (engine_->options().read_only) until = std::min(until, now + kFollowNanos);
     engine_->Wait(wake_->word(), seen, until);
+    // Arming costs more than looking.
+    batches = TryPoll();
+    if (!batches.ok() || !batches->empty()) break;
   }
   if (wake_->descriptor() == nullptr) Disarm();
   return batches;
