@@ -3,7 +3,10 @@
 #
 #   bench/run.sh OUT.json [FILTER]        FILTER: a regular expression over the names, default all
 #
-# Works in MILLRACE_BENCH_DIRECTORY (default: the build directory, a disk and not a tmpfs).
+# Works in MILLRACE_BENCH_DIRECTORY (default: the build directory, a disk and not a tmpfs; 12 GB at the most).
+# A quick try: MILLRACE_BENCH_REPETITIONS (default 5) and MILLRACE_BENCH_PARTITIONS (default 100000), as in
+#
+#   MILLRACE_BENCH_REPETITIONS=1 MILLRACE_BENCH_PARTITIONS=5000 bench/run.sh OUT.json
 set -euo pipefail
 out=${1:?usage: bench/run.sh OUT.json [FILTER]}
 filter=${2:-.}
@@ -15,6 +18,7 @@ cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DMILLRACE_BUIL
 cmake --build "$build" --target millrace_benchmarks
 
 parts=()
+out=$(realpath -m "$out")
 cd "$build/bench"
 for program in ./*_bench; do
   part="$build/bench/$(basename "$program").json"
