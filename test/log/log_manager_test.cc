@@ -155,6 +155,24 @@ TEST_CASE("Fifty logs live in eight descriptors", "[log][manager]") {
   for (int i = 0; i < 50; ++i) CHECK(ReadAll(Get(manager.get(), Name(i)).get()).size() == 3);
 }
 
+TEST_CASE("With an executor nobody waits for a sweep below the limit", "[log][manager]") {
+  World world;
+  auto options = world.Options();
+  options.env.executor = world.sim.executor.get();
+  options.descriptors = 16;
+  options.mappings = 16;
+  auto manager = world.Open(options);
+  manager->StartBackground();
+  Create(manager.get(), Names(20));
+  for (int i = 0; i < 16; ++i) REQUIRE(Put(Get(manager.get(), Name(i)).get(), "k", "v").ok());
+  CHECK(manager->stats().sweeps == 0);
+  CHECK(manager->stats().descriptors == 16);
+  REQUIRE(Put(Get(manager.get(), Name(16)).get(), "k", "v").ok());
+  CHECK(manager->stats().sweeps == 1);
+  CHECK(manager->stats().descriptors <= 16);
+  REQUIRE(manager->Close().ok());
+}
+
 TEST_CASE("What is counted of descriptors is what the process has", "[log][manager]") {
   const auto descriptors = [] {
     const std::filesystem::directory_iterator all("/proc/self/fd");
