@@ -124,7 +124,7 @@ bool LogManager::EvictForBudget() {
   // Declared first: the logs go when the sweep is over, for their destructors wait for tasks of theirs.
   std::vector<Named> victims;
   if (!sweep_mutex_.TryLock()) return false;
-  victims = Victims(kNever, std::max<size_t>(stats().descriptors / 4, 4));
+  victims = Victims(kNever, std::max<size_t>(static_cast<size_t>(stats().descriptors) / 4, 4));
   const size_t cold = MakeCold(victims);
   sweep_mutex_.Unlock();
   return cold > 0;
@@ -135,7 +135,7 @@ void LogManager::SweepIfTight() {
   std::vector<Named> victims;
   MutexLock lock(&sweep_mutex_);
   if (!context_->budget()->tight()) return;
-  victims = Victims(kNever, std::max<size_t>(stats().descriptors / 8, 4));
+  victims = Victims(kNever, std::max<size_t>(static_cast<size_t>(stats().descriptors) / 8, 4));
   MakeCold(victims);
 }
 

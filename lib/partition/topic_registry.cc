@@ -193,8 +193,9 @@ absl::Status TopicRegistry::Rewrite() {
                    [](uint8_t, std::span<const std::byte>) { return absl::OkStatus(); }, nullptr));
   }
   const std::vector<std::shared_ptr<Topic>> all = All();
+  const int64_t reserved = reserved_producer_id_;
   MILLRACE_RETURN_IF_ERROR(file_->Replace([&](RecordFile::Filler* to) {
-    to->Append(static_cast<uint8_t>(TopicRecordType::kProducerIds), EncodeProducerIds(reserved_producer_id_));
+    to->Append(static_cast<uint8_t>(TopicRecordType::kProducerIds), EncodeProducerIds(reserved));
     for (const std::shared_ptr<Topic>& topic : all) {
       to->Append(static_cast<uint8_t>(TopicRecordType::kCreated), EncodeCreated(DataOf(*topic)));
     }

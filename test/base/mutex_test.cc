@@ -25,8 +25,11 @@ TEST_CASE("A Mutex lets one thread in at a time") {
   mutex.Lock();
   bool got = true;
   std::thread([&] {
-    got = mutex.TryLock();
-    if (got) mutex.Unlock();
+    if (mutex.TryLock()) {
+      mutex.Unlock();
+    } else {
+      got = false;
+    }
   }).join();
   mutex.Unlock();
   CHECK_FALSE(got);

@@ -144,7 +144,7 @@ struct World {
 };
 
 TEST_CASE("A cleaning keeps the last value of every key, at its offset, as it was", "[log][cleaner]") {
-  const uint64_t seed = GENERATE(range(0, 12));
+  const auto seed = static_cast<uint64_t>(GENERATE(range(0, 12)));
   INFO("seed " << seed);
   World world(seed);
   Workload load;

@@ -1,6 +1,7 @@
 // Damage of single bytes: always found, fenced off to one batch, and never a reason to lose others.
 
 #include <catch2/catch.hpp>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -42,7 +43,8 @@ TEST_CASE("each byte of a batch, header or not, is watched over; only the batch 
   Damaged f;
   const int lost = 17;
   // Offset, length, epoch, magic, CRC, attributes, timestamps, producer, count; then the record.
-  for (const size_t at : {0, 5, 7, 8, 10, 11, 12, 15, 16, 17, 20, 21, 26, 30, 42, 50, 56, 60, 61, 66, 70}) {
+  for (const size_t at : std::initializer_list<size_t>{0,  5,  7,  8,  10, 11, 12, 15, 16, 17, 20,
+                                                       21, 26, 30, 42, 50, 56, 60, 61, 66, 70}) {
     f.FlipByte(kSegment, f.starts[lost] + at);
     f.Open();
     INFO("byte " << at);
@@ -71,7 +73,7 @@ TEST_CASE("without its guard a segment still tells damage by checksums and order
   Damaged f;
   const int lost = 17;
   f.files()->Remove(f.Path("00000000000000000000.guard")).IgnoreError();
-  for (const size_t at : {0, 8, 16, 17, 40, 66}) {
+  for (const size_t at : std::initializer_list<size_t>{0, 8, 16, 17, 40, 66}) {
     f.FlipByte(kSegment, f.starts[lost] + at);
     f.Open();
     INFO("byte " << at);

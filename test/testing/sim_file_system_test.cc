@@ -64,7 +64,7 @@ TEST_CASE("Both syncs make mapped stores durable, each what it covers") {
   World world;
   const auto file = world.Durable("/f", 4 * kPage, 'a');
   const auto map = *file->Map(4 * kPage, MapAccess::kReadWrite);
-  for (const size_t page : {0, 1, 3}) map->bytes()[page * kPage] = std::byte{'b'};
+  for (const size_t page : {size_t{0}, size_t{1}, size_t{3}}) map->bytes()[page * kPage] = std::byte{'b'};
   REQUIRE(map->Sync(kPage + 5, 10).ok());
   world.files->Crash({.keep = SimKeep::kSynced});
   std::string content = world.Content("/f");
