@@ -75,7 +75,7 @@ absl::Status EngineImpl::Start(EngineReport* report, std::unique_ptr<LogDirector
                                   .durability = options_.registry_durability,
                                   .partitions_max = options_.budgets.partitions};
   MILLRACE_ASSIGN_OR_RETURN(topics_, TopicRegistry::Open(std::move(registry), &report->notes));
-  if (!options_.read_only) MILLRACE_RETURN_IF_ERROR(DeleteUnknownLogs());
+  if (!options_.read_only) MILLRACE_RETURN_IF_ERROR(DeleteUnknownLogs(report));
   MILLRACE_RETURN_IF_ERROR(logs_->Recover(report));
   admin_ = std::make_unique<AdminImpl>(this);
   if (options_.replicator != nullptr) {
@@ -93,16 +93,23 @@ absl::Status EngineImpl::Start(EngineReport* report, std::unique_ptr<LogDirector
   return absl::OkStatus();
 }
 
-// The logs of topics whose deletion was cut off.
-absl::Status EngineImpl::DeleteUnknownLogs() {
-  std::vector<TopicPartition> unknown;
+// The logs of topics whose deletion was cut off go. Others of which the registry knows nothing are data whose
+// topic it has lost: they stay, and are told of.
+absl::Status EngineImpl::DeleteUnknownLogs(EngineReport* report) {
+  std::vector<TopicPartition> deleted;
   for (TopicPartition& partition : logs_->Partitions()) {
     const std::shared_ptr<Topic> topic = topics_->Find(partition.topic);
-    if (topic == nullptr || partition.partition.value() >= topic->partition_count()) {
-      unknown.push_back(std::move(partition));
+    if (topic != nullptr && partition.partition.value() < topic->partition_count()) continue;
+    if (topic == nullptr && topics_->WasDeleted(partition.topic)) {
+      deleted.push_back(std::move(partition));
+      continue;
     }
+    report->notes.push_back(
+        StrCat(partition.ToString(),
+               " is of no topic that millrace.topics knows, and was left as it is: restore that ",
+               "file, or create the topic (with that many partitions) to read it"));
   }
-  return unknown.empty() ? absl::OkStatus() : logs_->DeleteLogs(unknown);
+  return deleted.empty() ? absl::OkStatus() : logs_->DeleteLogs(deleted);
 }
 
 absl::Status EngineImpl::ClosedError() {

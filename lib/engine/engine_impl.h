@@ -126,7 +126,7 @@ class EngineImpl final : public Engine {
 
  private:
   absl::StatusOr<GroupService*> StartGroups() ABSL_EXCLUSIVE_LOCKS_REQUIRED(groups_mutex_);
-  absl::Status DeleteUnknownLogs();
+  absl::Status DeleteUnknownLogs(EngineReport* report);
   void ScheduleRefresh();
   absl::Status CloseParts(absl::Duration deadline);
   void TellClients(void (EngineClient::*what)());

@@ -84,6 +84,7 @@ absl::Status TopicsState::Apply(uint8_t type, std::span<const std::byte> payload
     MILLRACE_RETURN_IF_ERROR(ReadConfig(&from, &topic.config));
     if (!from.AtEnd() || topic.partitions < 1) return Malformed("creates a topic without partitions");
     MILLRACE_RETURN_IF_ERROR(ValidateTopicName(topic.name));
+    deleted.erase(topic.name);
     if (!topics.emplace(id, std::move(topic)).second) return Malformed("creates a topic twice");
     return absl::OkStatus();
   }
@@ -91,6 +92,7 @@ absl::Status TopicsState::Apply(uint8_t type, std::span<const std::byte> payload
   if (found == topics.end()) return Malformed("speaks of a topic that does not exist");
   switch (static_cast<TopicRecordType>(type)) {
     case TopicRecordType::kDeleted:
+      deleted.insert(found->second.name);
       topics.erase(found);
       break;
     case TopicRecordType::kPartitions: {

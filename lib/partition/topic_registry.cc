@@ -69,6 +69,7 @@ absl::Status TopicRegistry::Load(std::vector<std::string>* notes) {
     notes->insert(notes->end(), report.notes.begin(), report.notes.end());
   }
   next_producer_id_ = reserved_producer_id_ = state.producer_ids;
+  deleted_ = std::move(state.deleted);
   Reconcile(state);
   return absl::OkStatus();
 }

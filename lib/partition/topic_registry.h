@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -118,6 +119,9 @@ class TopicRegistry {
   std::shared_ptr<Topic> Find(TopicId id) const;
   // Sorted by name.
   std::vector<std::shared_ptr<Topic>> All() const;
+  // Whether the file said, when it was opened, that the topic was deleted: what is still there of it may go.
+  // Of other names nothing is known.
+  bool WasDeleted(std::string_view name) const { return deleted_.contains(name); }
   // Rises when topics are created, deleted or grow: a cheap "has anything changed?" for pollers.
   uint64_t changes() const { return changes_.load(std::memory_order_acquire); }
   void AddListener(TopicListener* listener);
@@ -175,6 +179,8 @@ class TopicRegistry {
   const Options options_;
   std::atomic<uint64_t> changes_ = 0;
 
+  // Fixed at Open.
+  std::set<std::string, std::less<>> deleted_;
   mutable Mutex change_mutex_;
   std::unique_ptr<RecordFile> file_ ABSL_GUARDED_BY(change_mutex_);
   // A write failed: the file is written anew before the next change.

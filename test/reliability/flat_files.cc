@@ -208,7 +208,9 @@ absl::Status FlatFiles::CreateDirectory(std::string_view path) {
 absl::Status FlatFiles::Remove(std::string_view path) {
   const auto found = files_.find(path);
   if (found == files_.end()) {
-    return directories_.contains(path) ? absl::FailedPreconditionError("is a directory") : NotFound(path);
+    return directories_.contains(path)
+               ? absl::FailedPreconditionError(absl::StrFormat("remove %s: Is a directory", path))
+               : NotFound(path);
   }
   files_.erase(found);
   return absl::OkStatus();
@@ -239,7 +241,8 @@ absl::Status FlatFiles::Rename(std::string_view from, std::string_view to) {
   }
   const auto found = files_.find(from);
   if (found == files_.end()) return NotFound(from);
-  if (directories_.contains(to)) return absl::FailedPreconditionError("is a directory");
+  if (directories_.contains(to))
+    return absl::FailedPreconditionError(absl::StrFormat("rename to %s: Is a directory", to));
   NodePtr node = std::move(found->second);
   files_.erase(found);
   node->unchanged = false;
