@@ -286,8 +286,8 @@ absl::Status FlushPoints::Sync() {
     }
     return status;
   }
-  if (status.ok()) status = file_->Sync();
-  if (status.ok() && !name_synced_) status = files_->SyncDirectory(ParentOf(path_));
+  if (status.ok()) status = OfSync(file_->Sync());
+  if (status.ok() && !name_synced_) status = OfSync(files_->SyncDirectory(ParentOf(path_)));
   name_synced_ = status.ok();
   MutexLock lock(&mutex_);
   if (!status.ok()) {

@@ -74,6 +74,11 @@ absl::Status ReadExactly(File* file, uint64_t offset, std::span<std::byte> into)
                                                   " bytes, expected ", into.size(), " from ", offset, " on"));
 }
 
+absl::Status OfSync(const absl::Status& status) {
+  if (!absl::IsResourceExhausted(status)) return status;
+  return Error(ErrorCode::kKafkaStorageError, StrCat(status.message(), "; a failed sync is not tried again"));
+}
+
 absl::Status WriteFileAtomically(FileSystem* files, std::string_view path, std::span<const std::byte> bytes,
                                  bool sync) {
   const std::string temporary = StrCat(path, kTemporarySuffix);

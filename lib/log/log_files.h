@@ -71,6 +71,10 @@ absl::StatusOr<std::vector<std::byte>> ReadWholeFile(FileSystem* files, std::str
 // Reads exactly `into.size()` bytes. kDataLoss where the file ends before.
 absl::Status ReadExactly(File* file, uint64_t offset, std::span<std::byte> into);
 
+// What a sync returned, for those who tell by kResourceExhausted that a call may be tried again: a sync may
+// not, whatever it failed with. What it did not write may count as clean from then on.
+absl::Status OfSync(const absl::Status& status);
+
 // Replaces `path` with `bytes`: writes `path`.tmp, syncs it, renames it over `path`, syncs the directory. At
 // any crash the old file or the new one is there, whole. `sync` false leaves both syncs out: safe against the
 // death of the process, not against a power loss; for files that are caches. On failure `path` is as it was.

@@ -79,15 +79,15 @@ absl::Status LogImpl::SyncOnce() {
     }
   }
   for (const std::shared_ptr<Segment>& segment : closed) {
-    if (segment->state() != Segment::State::kGone) MILLRACE_RETURN_IF_ERROR(segment->file()->Sync());
+    if (segment->state() != Segment::State::kGone) MILLRACE_RETURN_IF_ERROR(OfSync(segment->file()->Sync()));
   }
   if (active == nullptr && point.position > 0 && flushed_offset() < point.offset) {
     // Not open since the log was: written by a process that died. Its pages are in the cache still.
     MILLRACE_ASSIGN_OR_RETURN(const auto file,
                               env_.files->Open(PathOf(point.segment_base, kLogSuffix), OpenMode::kReadWrite));
-    MILLRACE_RETURN_IF_ERROR(file->Sync());
+    MILLRACE_RETURN_IF_ERROR(OfSync(file->Sync()));
   }
-  if (active != nullptr) MILLRACE_RETURN_IF_ERROR(active->file()->Sync());
+  if (active != nullptr) MILLRACE_RETURN_IF_ERROR(OfSync(active->file()->Sync()));
   if (names) {
     const absl::Status status = SyncNames();
     if (!status.ok()) {
@@ -107,8 +107,9 @@ absl::Status LogImpl::SyncOnce() {
 }
 
 absl::Status LogImpl::SyncNames() {
-  MILLRACE_RETURN_IF_ERROR(env_.files->SyncDirectory(directory_));
-  if (own_context_ == nullptr) MILLRACE_RETURN_IF_ERROR(env_.files->SyncDirectory(ParentOf(directory_)));
+  MILLRACE_RETURN_IF_ERROR(OfSync(env_.files->SyncDirectory(directory_)));
+  if (own_context_ == nullptr)
+    MILLRACE_RETURN_IF_ERROR(OfSync(env_.files->SyncDirectory(ParentOf(directory_))));
   return context_->manifest().Sync();
 }
 

@@ -285,6 +285,8 @@ class LogImpl final : public Log, public CleanableLog {
   };
   absl::StatusOr<Truncation> PrepareTruncation(Offset offset) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   absl::StatusOr<Kept> KeepBelow(Segment& source, Offset offset) const;
+  absl::Status TellTruncated(const Truncation& cut) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  void Untell(const Truncation& cut) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   absl::Status SwapTruncated(const Truncation& cut) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   void AdoptTruncated(Truncation cut) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   // Whether there were any.

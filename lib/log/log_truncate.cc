@@ -38,7 +38,16 @@ absl::Status LogImpl::TruncateTo(Offset offset) {
   }
   // Until the files are what the slot says, a dead process's successor finds out by reading them.
   slot_->Clear();
-  if (absl::Status status = SwapTruncated(cut); !status.ok()) {
+  absl::Status status = TellTruncated(cut);
+  if (absl::IsResourceExhausted(status)) {
+    // No space to say so, and nothing has happened yet: it can be tried again.
+    Untell(cut);
+    slot_->Begin(context_->control()->term(), base_, active_->end(), log_start_offset());
+    slot_end_ = slot_->end();
+    return status;
+  }
+  if (status.ok()) status = SwapTruncated(cut);
+  if (!status.ok()) {
     PoisonLocked(status);
     return status;
   }
@@ -87,14 +96,37 @@ absl::StatusOr<LogImpl::Truncation> LogImpl::PrepareTruncation(Offset offset) {
   return cut;
 }
 
-// Puts the shortened segment in its place and the segments behind it away. Durable on return: an older
-// manifest would speak of segments that new ones have taken the place of.
-absl::Status LogImpl::SwapTruncated(const Truncation& cut) {
+// Durable on return: an older manifest would speak of segments that new ones have taken the place of.
+absl::Status LogImpl::TellTruncated(const Truncation& cut) {
   ManifestFile& manifest = context_->manifest();
   if (!cut.gone.empty()) manifest.RemoveSegments(log_no_, cut.gone);
   manifest.UnsealSegment(log_no_, cut.base);
-  if (epochs_.TruncateFromEnd(cut.end())) manifest.SetEpochs(log_no_, epochs_.entries());
-  MILLRACE_RETURN_IF_ERROR(manifest.Sync());
+  LeaderEpochCache epochs = epochs_;
+  if (epochs.TruncateFromEnd(cut.end())) manifest.SetEpochs(log_no_, epochs.entries());
+  return manifest.Sync();
+}
+
+void LogImpl::Untell(const Truncation& cut) {
+  ManifestFile& manifest = context_->manifest();
+  MutexLock segments_lock(&segments_mutex_);
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    const SegmentInfo& info = segments_[i];
+    if (info.base < cut.base) continue;
+    if (i + 1 == segments_.size()) {
+      manifest.AddSegment(log_no_, info.base);
+    } else {
+      manifest.SealSegment(log_no_, {.base = info.base,
+                                     .next_offset = info.next_offset,
+                                     .max_timestamp = info.max_timestamp,
+                                     .length = info.length,
+                                     .sealed = true});
+    }
+  }
+  manifest.SetEpochs(log_no_, epochs_.entries());
+}
+
+// Puts the shortened segment in its place and the segments behind it away.
+absl::Status LogImpl::SwapTruncated(const Truncation& cut) {
   for (const Offset old : cut.gone)
     MILLRACE_RETURN_IF_ERROR(RenameSegmentFiles(env_.files, directory_, old, "", kDeletedSuffix));
   RemoveSideFiles(cut.base);
@@ -117,6 +149,7 @@ void LogImpl::AdoptTruncated(Truncation cut) {
     const Timestamp now = env_.clock->Wall();
     for (const Offset base : cut.gone) lingering_.push_back({.base = base, .due = now});
   }
+  epochs_.TruncateFromEnd(cut.end());
   producers_.Clear();
   producers_loaded_ = false;
   active_ = std::move(cut.fresh);

@@ -310,9 +310,9 @@ absl::Status RecordFile::SyncLocked() {
   MILLRACE_RETURN_IF_ERROR(WriteLocked());
   // A new log may have nothing to say yet; its file comes with the first record.
   if (file_ == nullptr) return absl::OkStatus();
-  if (absl::Status status = file_->Sync(); !status.ok()) return Poison(std::move(status));
+  if (absl::Status status = OfSync(file_->Sync()); !status.ok()) return Poison(std::move(status));
   if (!name_synced_) {
-    if (absl::Status status = files_->SyncDirectory(ParentOf(path_)); !status.ok()) {
+    if (absl::Status status = OfSync(files_->SyncDirectory(ParentOf(path_))); !status.ok()) {
       return Poison(std::move(status));
     }
     name_synced_ = true;
@@ -392,7 +392,7 @@ absl::Status RecordFile::Replace(const std::function<void(Filler*)>& fill) {
     MutexLock lock(&mutex_);
     file_bytes_ = kFileHeaderBytes + filler.bytes_.size();
   }
-  if (absl::Status status = files_->SyncDirectory(ParentOf(path_)); !status.ok())
+  if (absl::Status status = OfSync(files_->SyncDirectory(ParentOf(path_))); !status.ok())
     return Poison(std::move(status));
   name_synced_ = true;
   MutexLock lock(&mutex_);

@@ -1,0 +1,210 @@
+// R9: each call to the file system fails once, with each of the errors it may fail with; or it and all that
+// follow. Nothing crashes; what was refused is not there, what was acknowledged is, at once and after a kill
+// or a power loss; a failed sync is never followed by a flush that claims to have worked; a full disk is
+// forgotten as soon as it is not full any more.
+//
+// MILLRACE_ERRNO_STRIDE: from one call to the next (default 1, all).
+
+#include <catch2/catch.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_format.h"
+#include "reliability/world.h"
+
+namespace millrace::testing {
+namespace {
+
+struct Scenario {
+  const char* name = "";
+  std::function<void(World&)> act = [](World&) {};
+};
+
+void Fill(World& world) {
+  for (int i = 0; i < 5; ++i) world.Append(300).IgnoreError();
+  world.AppendIdempotent(3, 40).IgnoreError();
+  world.Flush().IgnoreError();
+  world.Roll().IgnoreError();
+  world.AppendBatch(3, 100).IgnoreError();
+  world.RaiseEpoch().IgnoreError();
+  world.Append(700).IgnoreError();
+}
+
+void Maintain(World& world) {
+  world.sim.clock.Advance(3'600'000'000'000);
+  world.log->RunMaintenance().IgnoreError();
+  world.sim.executor->RunReady();
+}
+
+const std::vector<Scenario>& Scenarios() {
+  static const std::vector<Scenario> scenarios = {
+      {.name = "append and flush",
+       .act =
+           [](World& w) {
+             for (int i = 0; i < 8; ++i) w.Append(i * 500).IgnoreError();
+             w.Flush().IgnoreError();
+             w.Append(20).IgnoreError();
+             w.Flush().IgnoreError();
+           }},
+      {.name = "roll and maintenance",
+       .act =
+           [](World& w) {
+             w.Roll().IgnoreError();
+             w.AppendIdempotent(2, 30).IgnoreError();
+             Maintain(w);
+             w.Flush().IgnoreError();
+           }},
+      {.name = "delete and truncate",
+       .act =
+           [](World& w) {
+             w.DeleteBefore(8).IgnoreError();
+             w.Truncate(w.end() - 1).IgnoreError();
+             w.Append(40).IgnoreError();
+             w.Flush().IgnoreError();
+             Maintain(w);
+           }},
+      {.name = "close", .act = [](World& w) { w.Close().IgnoreError(); }},
+  };
+  return scenarios;
+}
+
+constexpr const char* kKinds[] = {"EIO", "ENOSPC", "EMFILE", "ENOMEM", "a short write"};
+
+struct Trial {
+  SimFaultKind kind = SimFaultKind::kIoError;
+  uint64_t nth = 1;
+  bool for_ever = false;
+  bool power_loss = false;
+};
+
+// What must be so while the process lives.
+std::string CheckAlive(World& world, const Trial& trial, const std::string& scenario) {
+  // Closed; or it may have been truncated half way, which the next opening brings to its end.
+  if (scenario == "close" || (scenario == "delete and truncate" && trial.kind != SimFaultKind::kNoSpace))
+    return "";
+  // Reads go on; they are those of what was acknowledged.
+  std::string problem = world.Check(world.end());
+  const bool full = trial.kind == SimFaultKind::kNoSpace || trial.kind == SimFaultKind::kShortWrite;
+  if (problem.empty() && full) {
+    absl::Status status = world.Append(50);
+    status.Update(world.Flush());
+    // But for a sync, which is not tried again whatever it failed with.
+    const bool sync = status.message().find("a failed sync is not tried again") != std::string::npos;
+    if (!status.ok() && !sync) return "still refused with space there: " + std::string(status.message());
+    if (sync && world.Flush().ok()) return "flushed after all";
+  }
+  return problem;
+}
+
+// True: the fault fired.
+bool Fail(const Scenario& scenario, WorldOptions options, const Trial& trial, std::string* problem) {
+  options.seed = trial.nth;
+  World world(options);
+  *problem = world.Open();
+  if (!problem->empty()) return false;
+  Fill(world);
+  world.sim.files->Fail(
+      {.kind = trial.kind, .nth = trial.nth, .times = trial.for_ever ? UINT64_MAX - trial.nth : 1});
+  scenario.act(world);
+  const bool fired = world.sim.files->faults_fired() > 0;
+  world.sim.files->ClearFaults();
+  *problem = CheckAlive(world, trial, scenario.name);
+  if (problem->empty()) {
+    *problem = trial.power_loss ? world.ReopenAfterCrash({.seed = trial.nth, .keep = SimKeep::kSynced})
+                                : world.ReopenAfterKill();
+  }
+  if (problem->empty()) *problem = world.CheckProducer();
+  if (problem->empty() && !world.Append(10).ok()) *problem = "an append is refused after opening";
+  if (!problem->empty()) *problem += world.History();
+  return fired;
+}
+
+// The opening meets the fault, after a kill or a power loss. True: it fired.
+bool FailOpening(WorldOptions options, const Trial& trial, std::string* problem) {
+  options.seed = trial.nth;
+  World world(options);
+  *problem = world.Open();
+  if (!problem->empty()) return false;
+  Fill(world);
+  world.Drop();
+  if (trial.power_loss) {
+    world.sim.Crash({.seed = trial.nth});
+  } else {
+    world.sim.KillProcess();
+  }
+  world.sim.files->Fail(
+      {.kind = trial.kind, .nth = trial.nth, .times = trial.for_ever ? UINT64_MAX - trial.nth : 1});
+  world.Open();
+  const bool fired = world.sim.files->faults_fired() > 0;
+  world.sim.files->ClearFaults();
+  world.log.reset();
+  *problem = world.Open();
+  if (problem->empty()) *problem = world.Check(trial.power_loss ? world.durable() : world.end());
+  if (problem->empty()) *problem = world.CheckProducer();
+  if (!problem->empty()) *problem += world.History();
+  return fired;
+}
+
+uint64_t Stride() {
+  return static_cast<uint64_t>(FromEnvironment("MILLRACE_ERRNO_STRIDE", 1));
+}
+
+std::string Describe(const char* what, const Trial& trial) {
+  return absl::StrFormat("%s: %s at call %d%s, then %s: ", what, kKinds[static_cast<int>(trial.kind)],
+                         trial.nth, trial.for_ever ? " and all behind it" : "",
+                         trial.power_loss ? "a power loss" : "a kill");
+}
+
+TEST_CASE("each call may fail, with each error") {
+  const FileBackend backend = GENERATE(FileBackend::kMapped, FileBackend::kReadWrite);
+  const auto kind = GENERATE(SimFaultKind::kIoError, SimFaultKind::kNoSpace, SimFaultKind::kTooManyFiles,
+                             SimFaultKind::kNoMemory, SimFaultKind::kShortWrite);
+  for (const Scenario& scenario : Scenarios()) {
+    for (const bool for_ever : {false, true}) {
+      for (const bool power_loss : {false, true}) {
+        Trial trial = {.kind = kind, .for_ever = for_ever, .power_loss = power_loss};
+        for (bool fired = true; fired; trial.nth += Stride()) {
+          std::string problem;
+          fired = Fail(scenario, {.backend = backend, .executor = trial.nth % 2 == 0}, trial, &problem);
+          INFO(Describe(scenario.name, trial) << problem);
+          REQUIRE(problem.empty());
+        }
+        CHECK(trial.nth > 2 * Stride());
+      }
+    }
+  }
+}
+
+TEST_CASE("so may each call of an opening") {
+  const FileBackend backend = GENERATE(FileBackend::kMapped, FileBackend::kReadWrite);
+  const auto kind = GENERATE(SimFaultKind::kIoError, SimFaultKind::kNoSpace, SimFaultKind::kTooManyFiles,
+                             SimFaultKind::kNoMemory, SimFaultKind::kShortWrite);
+  for (const bool for_ever : {false, true}) {
+    for (const bool power_loss : {false, true}) {
+      Trial trial = {.kind = kind, .for_ever = for_ever, .power_loss = power_loss};
+      for (bool fired = true; fired; trial.nth += Stride()) {
+        std::string problem;
+        fired = FailOpening({.backend = backend}, trial, &problem);
+        INFO(Describe("opening", trial) << problem);
+        REQUIRE(problem.empty());
+      }
+      CHECK(trial.nth > 2 * Stride());
+    }
+  }
+}
+
+// The control: a flush that hides the error of a sync.
+TEST_CASE("a flush that claims to have worked is found out by failing calls as well") {
+  int found = 0;
+  Trial trial = {.power_loss = true};
+  for (bool fired = true; fired; ++trial.nth) {
+    std::string problem;
+    fired = Fail(Scenarios()[0], {.lying_flush = true}, trial, &problem);
+    if (!problem.empty()) ++found;
+  }
+  CHECK(found > 0);
+}
+
+}  // namespace
+}  // namespace millrace::testing
