@@ -42,7 +42,7 @@ absl::Status SegmentScanner::Fill(size_t bytes) {
   const size_t skip = position_ - buffer_position_;
   if (skip + bytes <= buffered_) return absl::OkStatus();
   if (bytes > length_ - position_) return Damaged("a batch goes beyond the end of the segment");
-  std::memmove(buffer_.data(), buffer_.data() + skip, buffered_ - skip);
+  if (!buffer_.empty()) std::memmove(buffer_.data(), buffer_.data() + skip, buffered_ - skip);
   buffered_ -= skip;
   buffer_position_ = position_;
   const size_t wanted = std::min<size_t>(std::max(bytes, kChunkBytes), length_ - position_);
