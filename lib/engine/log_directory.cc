@@ -198,9 +198,10 @@ absl::StatusOr<std::unique_ptr<LogDirectory>> LogDirectory::Open(std::string_vie
   MILLRACE_RETURN_IF_ERROR(CheckOurs(env.files, directory, options.read_only));
   if (!options.read_only) MILLRACE_RETURN_IF_ERROR(MakeParents(env.files, directory));
   LogManagerReport found;
-  MILLRACE_ASSIGN_OR_RETURN(
-      std::unique_ptr<LogManager> manager,
-      LogManager::Open(ManagerOptions(directory, options, env, std::move(config_of)), &found));
+  LogManagerOptions manager_options = ManagerOptions(directory, options, env, std::move(config_of));
+  manager_options.metrics = metrics;
+  MILLRACE_ASSIGN_OR_RETURN(std::unique_ptr<LogManager> manager,
+                            LogManager::Open(std::move(manager_options), &found));
   report->shutdown = found.shutdown;
   report->notes.insert(report->notes.end(), found.notes.begin(), found.notes.end());
   LogManager* const borrowed = manager.get();
@@ -215,6 +216,12 @@ absl::StatusOr<std::unique_ptr<LogDirectory>> LogDirectory::Open(std::string_vie
   gauge("millrace_log_mappings", "Memory mappings held by logs.", &Stats::mappings);
   gauge("millrace_log_disk_bytes", "Bytes of segments on disk.", &Stats::disk_bytes);
   gauge("millrace_log_cleanings", "Compactions done.", &Stats::cleanings);
+  gauge("millrace_log_cleaned_bytes", "Bytes that compactions have freed.", &Stats::cleaned_bytes);
+  gauge("millrace_log_went_cold", "Times that a log let go of its files.", &Stats::went_cold);
+  metrics->AddCallback("millrace_log_pinned_views", "Segments' memory that readers hold.", {},
+                       [borrowed] { return borrowed->pinned().views; });
+  metrics->AddCallback("millrace_log_pinned_deleted_bytes", "Bytes of deleted segments that readers hold.",
+                       {}, [borrowed] { return borrowed->pinned().deleted_bytes; });
   return std::make_unique<ManagedLogs>(std::move(manager), env.files, env.logger, options.read_only);
 }
 

@@ -392,8 +392,8 @@ absl::Status LogImpl::OpenActive() {
   slot_->Begin(context_->control()->term(), info.base, end, log_start_offset());
   slot_end_ = slot_->end();
   base_ = info.base;
-  position_ = end.position;
-  offsets_ = end.offsets;
+  position_ = counted_position_ = end.position;
+  offsets_ = counted_offsets_ = end.offsets;
   data_ = segment->data();
   snapshot_at_ = position_;
   max_timestamp_ = end.position == 0 ? kNoTimestamp : info.max_timestamp;
@@ -452,6 +452,8 @@ absl::Status LogImpl::RollLocked() {
     names_unsynced_ = true;
   }
   active_->set_state(Segment::State::kSealed);
+  CountAppended();
+  context_->metrics().rolls.Add();
   BeginSegment(next, std::move(fresh));
   Background(
       [](LogImpl* log) { log->SealPending().IgnoreError(); });  // tried again by RunMaintenance and Close
@@ -482,6 +484,14 @@ absl::StatusOr<std::shared_ptr<Segment>> LogImpl::TakeSpare(Offset base) {
   return made;
 }
 
+void LogImpl::CountAppended() {
+  if (active_ == nullptr) return;
+  if (position_ > counted_position_) context_->metrics().bytes_in.Add(position_ - counted_position_);
+  if (offsets_ > counted_offsets_) context_->metrics().messages_in.Add(offsets_ - counted_offsets_);
+  counted_position_ = position_;
+  counted_offsets_ = offsets_;
+}
+
 void LogImpl::BeginSegment(Offset base, std::shared_ptr<Segment> fresh) {
   slot_->Roll(base, {});
   slot_end_ = slot_->end();
@@ -489,8 +499,8 @@ void LogImpl::BeginSegment(Offset base, std::shared_ptr<Segment> fresh) {
   data_ = active_->data();
   base_ = base;
   snapshot_at_ -= position_;
-  position_ = 0;
-  offsets_ = 0;
+  position_ = counted_position_ = 0;
+  offsets_ = counted_offsets_ = 0;
   limit_ = 0;
   index_due_ = static_cast<uint32_t>(config_.index_interval_bytes + 1);
   max_timestamp_ = kNoTimestamp;

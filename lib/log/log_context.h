@@ -16,6 +16,7 @@
 #include "log/budget.h"
 #include "log/control_file.h"
 #include "log/flush_points.h"
+#include "log/log_metrics.h"
 #include "log/manifest_file.h"
 #include "millrace/env/env.h"
 #include "millrace/log/log.h"
@@ -32,6 +33,8 @@ class LogContext {
     FileBackend backend = FileBackend::kMapped;
     bool read_only = false;
     Budget::Limits limits = {};
+    // Where what the logs count is shown; null: nowhere. Outlives the context.
+    MetricsRegistry* metrics = nullptr;
   };
   struct Report {
     RecoveryReport::Shutdown shutdown = RecoveryReport::Shutdown::kClean;
@@ -52,6 +55,7 @@ class LogContext {
   ControlFile* control() { return control_.get(); }
   FlushPoints* flush_points() { return flush_points_.get(); }
   const std::shared_ptr<Budget>& budget() { return budget_; }
+  LogMetrics& metrics() { return metrics_; }
 
   // Whether the manifest's word that a log was closed holds: there was no power loss since it may have been
   // opened again.
@@ -75,7 +79,9 @@ class LogContext {
 
  private:
   explicit LogContext(Options options)
-      : options_(std::move(options)), budget_(std::make_shared<Budget>(options_.limits)) {}
+      : options_(std::move(options)),
+        budget_(std::make_shared<Budget>(options_.limits)),
+        metrics_(options_.metrics) {}
   absl::Status OpenFiles(Report* report);
   bool KnowsWhatIsFlushed(Report* report) const;
   absl::Status ForgetSlots();
@@ -83,6 +89,7 @@ class LogContext {
 
   const Options options_;
   const std::shared_ptr<Budget> budget_;
+  LogMetrics metrics_;
   std::unique_ptr<FileLock> lock_;
   std::unique_ptr<ManifestFile> manifest_;
   std::unique_ptr<ControlFile> control_;

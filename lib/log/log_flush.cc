@@ -40,7 +40,9 @@ absl::Status LogImpl::FlushTo(Offset end) {
     sync_round_.wait(round, std::memory_order_acquire);
     end = std::min(end, Offset(end_.load(std::memory_order_acquire)));  // it may have been truncated
   }
+  const MonotonicNanos began = env_.clock->Monotonic();
   const absl::Status status = SyncOnce();
+  context_->metrics().flush_time.Record(env_.clock->Monotonic() - began);
   // No space for a side file loses nothing: the next flush tries again. Everything else leaves the disk in
   // doubt.
   const bool fatal = !status.ok() && !absl::IsResourceExhausted(status);
@@ -62,6 +64,7 @@ absl::Status LogImpl::SyncOnce() {
   FlushPoint point;
   {
     GateLock lock(&gate_);
+    CountAppended();
     active = active_;
     point = {.offset = base_ + offsets_, .segment_base = base_, .position = position_};
     unflushed_since_ = kNever;
@@ -134,6 +137,7 @@ void LogImpl::Poison(const absl::Status& status) {
 
 void LogImpl::PoisonLocked(const absl::Status& status) {
   if (!poison_.ok()) return;
+  context_->metrics().flush_failures.Add();
   poison_ = Error(
       ErrorCode::kKafkaStorageError,
       absl::StrFormat(
@@ -239,6 +243,7 @@ absl::Status LogImpl::Revive(RecoveryReport* report) {
     unsealed_.clear();
     unsynced_.clear();
     spare_.reset();
+    CountAppended();
     active_.reset();
     data_ = nullptr;
   }

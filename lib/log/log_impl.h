@@ -186,6 +186,9 @@ class LogImpl final : public Log, public CleanableLog {
   bool MustRoll(size_t bytes, int32_t offsets, Timestamp timestamp, Timestamp now) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   void StartAge(Timestamp first, Timestamp now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  // Adds what was appended since it was last called to the metrics. Before position_ or active_ change
+  // otherwise.
+  void CountAppended() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   absl::Status RollLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   absl::StatusOr<std::shared_ptr<Segment>> TakeSpare(Offset base) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   void BeginSegment(Offset base, std::shared_ptr<Segment> fresh) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
@@ -354,6 +357,9 @@ class LogImpl final : public Log, public CleanableLog {
   // Where the newest snapshot of the producers was taken, as a position of the active segment; negative:
   // before it.
   int64_t snapshot_at_ ABSL_GUARDED_BY(gate_) = 0;
+  // What of position_ and offsets_ the metrics have.
+  uint32_t counted_position_ ABSL_GUARDED_BY(gate_) = 0;
+  uint32_t counted_offsets_ ABSL_GUARDED_BY(gate_) = 0;
   ProducerStateTable producers_ ABSL_GUARDED_BY(gate_);
   bool producers_loaded_ ABSL_GUARDED_BY(gate_) = false;
   LeaderEpochCache epochs_ ABSL_GUARDED_BY(gate_);

@@ -22,6 +22,7 @@ absl::Status LogImpl::RunMaintenance() {
   {
     GateLock gate_lock(&gate_);
     MILLRACE_RETURN_IF_ERROR(CheckWritable());
+    CountAppended();
     const Timestamp now = env_.clock->Wall();
     if (active_ != nullptr && position_ > 0 && now >= wall_roll_at_) MILLRACE_RETURN_IF_ERROR(RollLocked());
     if (config_.durability == Durability::kInterval && unflushed_since_ != kNever) {
@@ -209,6 +210,7 @@ absl::Status LogImpl::RemoveSegments(const std::vector<Offset>& bases) {
 
 // The segment is no longer part of the log; who holds memory of it is counted from now on.
 void LogImpl::Forget(SegmentInfo& info) {
+  context_->metrics().segments_removed.Add();
   context_->budget()->ReleaseDisk(info.length);
   if (info.open == nullptr) return;
   info.open->set_state(Segment::State::kGone);

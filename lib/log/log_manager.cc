@@ -79,7 +79,8 @@ absl::Status LogManager::Start(LogManagerReport* report) {
                                                         .read_only = options_.read_only,
                                                         .limits = {.descriptors = options_.descriptors,
                                                                    .mappings = options_.mappings,
-                                                                   .disk_bytes = Limit(options_.disk_bytes)}},
+                                                                   .disk_bytes = Limit(options_.disk_bytes)},
+                                                        .metrics = options_.metrics},
                                                        &found));
   report->shutdown = found.shutdown;
   report->notes = std::move(found.notes);
@@ -365,6 +366,16 @@ LogManager::Stats LogManager::stats() const {
   stats.mappings = context_->budget()->mappings();
   stats.disk_bytes = context_->budget()->disk_bytes();
   return stats;
+}
+
+LogManager::Pinned LogManager::pinned() const {
+  Pinned pinned;
+  for (const Named& named : OpenLogs()) {
+    const LogStats stats = named.log->stats();
+    pinned.views += stats.pinned_views;
+    pinned.deleted_bytes += stats.pinned_deleted_bytes;
+  }
+  return pinned;
 }
 
 absl::Status LogManager::Refresh() {

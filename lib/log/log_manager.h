@@ -64,6 +64,8 @@ struct LogManagerOptions {
   // "log.cleaner.io.max.bytes.per.second".
   double cleaner_io_max_bytes_per_second = 1e18;
   CleanerOptions cleaner = {};
+  // See LogContext.
+  MetricsRegistry* metrics = nullptr;
 
   // The config of a log that nobody has told one yet, by its name; null: not known, the log is left alone in
   // the background. Called without locks, from any thread.
@@ -153,6 +155,12 @@ class LogManager {
     int64_t cleaned_bytes = 0;
   };
   Stats stats() const;
+  // What readers of open logs hold: asks each log.
+  struct Pinned {
+    int64_t views = 0;
+    int64_t deleted_bytes = 0;
+  };
+  Pinned pinned() const;
   RecoveryReport::Shutdown shutdown() const { return context_->shutdown(); }
   LogContext& context() { return *context_; }
 

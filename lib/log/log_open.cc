@@ -51,11 +51,15 @@ absl::StatusOr<std::unique_ptr<LogImpl>> LogImpl::OpenIn(Open open, RecoveryRepo
   LogEntry entry = std::move(open.entry);
   open.entry.log_no = entry.log_no;
   auto log = std::unique_ptr<LogImpl>(new LogImpl(std::move(open)));
+  const MonotonicNanos began = log->env_.clock->Monotonic();
   if (const absl::Status started = log->Start(std::move(entry), report); !started.ok()) {
     // Nothing of it is known: nothing is to be written.
     log->Abandon();
     return started;
   }
+  LogMetrics& metrics = log->context_->metrics();
+  metrics.open_time.Record(log->env_.clock->Monotonic() - began);
+  if (report->cut_bytes > 0) metrics.recovery_cut_bytes.Add(static_cast<int64_t>(report->cut_bytes));
   return log;
 }
 
@@ -336,6 +340,7 @@ void LogImpl::Release() {
     if (info.open != nullptr) info.open->set_state(Segment::State::kGone);  // cursors find their place anew
     info.open.reset();
   }
+  CountAppended();
   active_.reset();
   data_ = nullptr;
   limit_ = 0;

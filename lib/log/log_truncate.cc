@@ -152,12 +152,13 @@ void LogImpl::AdoptTruncated(Truncation cut) {
   epochs_.TruncateFromEnd(cut.end());
   producers_.Clear();
   producers_loaded_ = false;
+  CountAppended();
   active_ = std::move(cut.fresh);
   data_ = active_->data();
   base_ = cut.base;
-  position_ = cut.kept.end.position;
+  position_ = counted_position_ = cut.kept.end.position;
   snapshot_at_ = position_;
-  offsets_ = cut.kept.end.offsets;
+  offsets_ = counted_offsets_ = cut.kept.end.offsets;
   max_timestamp_ = cut.kept.max_timestamp;
   max_timestamp_offset_ = cut.end() - 1;
   newest_known_ = true;
