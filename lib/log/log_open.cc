@@ -134,9 +134,10 @@ absl::Status LogImpl::ReopenUnsynced() {
   for (SegmentInfo& info : unsynced) {
     const SegmentEnd end = {.offsets = static_cast<uint32_t>(info.next_offset - info.base),
                             .position = info.length};
-    MILLRACE_ASSIGN_OR_RETURN(std::shared_ptr<Segment> segment,
-                              Segment::OpenActive(SegmentOptions(/*may_evict=*/true), info.base,
-                                                  PathOf(info.base, kLogSuffix), end));
+    auto opened = Segment::OpenActive(SegmentOptions(/*may_evict=*/true), info.base,
+                                      PathOf(info.base, kLogSuffix), end);
+    if (absl::IsNotFound(opened.status())) continue;  // reading it tells
+    MILLRACE_ASSIGN_OR_RETURN(std::shared_ptr<Segment> segment, std::move(opened));
     segment->set_state(Segment::State::kSealed);
     segment->set_indexes_complete(false);
     MutexLock lock(&segments_mutex_);

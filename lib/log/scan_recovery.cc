@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "base/endian.h"
 #include "base/return_if_error.h"
+#include "base/strings.h"
 #include "log/log_files.h"
 #include "log/segment_swap.h"
 #include "millrace/status.h"
@@ -207,7 +208,6 @@ absl::StatusOr<RecoveredLog> ScanRecovery::Run() {
     }
   }
   found_.segments.resize(kept);
-  MILLRACE_RETURN_IF_ERROR(PutAside());
   if (end_ < found_.log_start_offset) {
     // Deleted, all of it, and more that is lost: those offsets are not given out again.
     end_ = std::max(flushed_.offset, found_.log_start_offset);
@@ -230,6 +230,7 @@ absl::StatusOr<RecoveredLog> ScanRecovery::Run() {
 
   TellManifest();
   MILLRACE_RETURN_IF_ERROR(log_->context_->manifest().Write());
+  MILLRACE_RETURN_IF_ERROR(PutAside());
   MILLRACE_RETURN_IF_ERROR(CutTails());
   // Names that are gone must not come back in another power loss, when others have taken their offsets. In
   // the same boot a truncation died half way: what is seen of it may not be on the disk yet.
@@ -248,10 +249,14 @@ absl::Status ScanRecovery::FindSegments() {
     MILLRACE_RETURN_IF_ERROR(RecoverSwaps(log_->env_.files, log_->directory_, entry_).status());
     MILLRACE_ASSIGN_OR_RETURN(names, log_->env_.files->List(log_->directory_));
   }
+  std::set<Offset> deleted;
   for (const std::string& name : *names) {
     const auto file = ParseSegmentFileName(name);
-    if (file.has_value() && file->suffix == kLogSuffix) present_.insert(file->base);
+    if (!file.has_value()) continue;
+    if (file->suffix == kLogSuffix) present_.insert(file->base);
+    if (file->suffix == StrCat(kLogSuffix, kDeletedSuffix)) deleted.insert(file->base);
   }
+  PassDeleted(deleted);
   for (const ManifestSegment& segment : entry_.segments) {
     if (segment.sealed) sealed_.emplace(segment.base, segment.next_offset);
   }
@@ -261,6 +266,19 @@ absl::Status ScanRecovery::FindSegments() {
       found_.segments.push_back({.base = base, .next_offset = base});
   }
   return absl::OkStatus();
+}
+
+// A disk too full to say so first had its oldest segments deleted all the same.
+void ScanRecovery::PassDeleted(const std::set<Offset>& deleted) {
+  std::vector<SegmentInfo>& segments = found_.segments;
+  while (!present_.contains(segments.front().base) && deleted.contains(segments.front().base)) {
+    const auto next = present_.upper_bound(segments.front().base);
+    if (next == present_.end() && segments.size() == 1) return;
+    const Offset base = segments.size() > 1 ? segments[1].base : *next;
+    segments.erase(segments.begin());
+    if (segments.empty()) segments.push_back({.base = base, .next_offset = base});
+    found_.log_start_offset = std::max(found_.log_start_offset, base);
+  }
 }
 
 void ScanRecovery::FindFlushPoint() {
@@ -446,7 +464,6 @@ absl::Status ScanRecovery::PutAside() {
     Note(absl::StrFormat("%s is no part of what is sound and was put aside", log_->PathOf(base, kLogSuffix)));
     foreign_.insert(base);
   }
-  if (log_->read_only_) return absl::OkStatus();
   for (const Offset base : foreign_) {
     MILLRACE_RETURN_IF_ERROR(RenameSegmentFiles(log_->env_.files, log_->directory_, base, "",
                                                 search_ ? kStraySuffix : kDeletedSuffix));
@@ -475,6 +492,8 @@ void ScanRecovery::TellManifest() {
   const bool active =
       !entry_.segments.empty() && entry_.segments.back().base == last && !entry_.segments.back().sealed;
   if (!active) manifest.AddSegment(log_->log_no_, last);
+  if (found_.log_start_offset != entry_.log_start_offset)
+    manifest.SetLogStartOffset(log_->log_no_, found_.log_start_offset);
   if (found_.epochs != entry_.epochs) manifest.SetEpochs(log_->log_no_, found_.epochs);
   found_.names_unsynced = true;
 }

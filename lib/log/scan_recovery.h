@@ -42,6 +42,7 @@ class ScanRecovery {
   enum class Verdict : uint8_t { kGoOn, kSkip, kEndsBefore, kEndsHere };
 
   absl::Status FindSegments();
+  void PassDeleted(const std::set<Offset>& deleted);
   void FindFlushPoint();
   // Where the manifest cannot say: as far as the files go.
   FlushPoint AssumedFlushPoint() const;
