@@ -2,9 +2,10 @@
 // of each to standard output once it was acknowledged. Goes on at the number after the last one it finds in
 // the log.
 //
-//   kill_writer DIRECTORY append|batch|flush|early [mapped|readwrite]
+//   kill_writer DIRECTORY append|batch|flush|early|steps [mapped|readwrite]
 //
-// "early" is the negative control: it acknowledges a number before it appends it.
+// "steps" comes to an end: it appends, rolls, flushes, does what is due, and closes. "early" is the negative
+// control: it acknowledges a number before it appends it.
 
 #include <unistd.h>
 
@@ -40,6 +41,19 @@ absl::Status AppendBatch(Log& log, int64_t first, int count) {
   return log.AppendBatch(*batch).status();
 }
 
+absl::Status Steps(Log& log) {
+  for (int64_t number = log.log_end_offset().value(); number < 60; ++number) {
+    if (absl::Status status = AppendOne(log, std::to_string(number)); !status.ok()) return status;
+    Acknowledge(number);
+    absl::Status status;
+    if (number % 20 == 19) status = log.Roll();
+    if (number % 25 == 24) status.Update(log.Flush());
+    if (number % 30 == 29) status.Update(log.RunMaintenance());
+    if (!status.ok()) return status;
+  }
+  return log.Close();
+}
+
 absl::Status Run(const std::string& directory, const std::string& mode, millrace::FileBackend backend) {
   // Small segments, so that rolls, new extents and preparations are among what gets interrupted.
   const millrace::LogOptions options = {
@@ -51,6 +65,7 @@ absl::Status Run(const std::string& directory, const std::string& mode, millrace
   auto opened = Log::Open(directory, options);
   if (!opened.ok()) return opened.status();
   Log& log = **opened;
+  if (mode == "steps") return Steps(log);
   for (int64_t number = log.log_end_offset().value();; ++number) {
     if (mode == "early") {
       Acknowledge(number);
@@ -80,6 +95,7 @@ int main(int argc, char** argv) {
   const bool mapped = argc < 4 || std::string(argv[3]) == "mapped";
   const absl::Status status =
       Run(argv[1], argv[2], mapped ? millrace::FileBackend::kMapped : millrace::FileBackend::kReadWrite);
+  if (status.ok()) return 0;
   std::fprintf(stderr, "kill_writer: %s\n", std::string(status.message()).c_str());
   return 1;
 }
