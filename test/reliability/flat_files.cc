@@ -84,7 +84,7 @@ class FlatFile final : public File {
   FlatFile(FlatFiles::NodePtr node, std::string path) : node_(std::move(node)), path_(std::move(path)) {}
   const std::string& path() const override { return path_; }
   absl::StatusOr<size_t> ReadAt(uint64_t offset, std::span<std::byte> into) override {
-    if (offset >= node_->size) return 0;
+    if (offset >= node_->size || into.empty()) return 0;
     const size_t count = std::min<uint64_t>(into.size(), node_->size - offset);
     std::memcpy(into.data(), node_->bytes + offset, count);
     return count;
