@@ -1,0 +1,255 @@
+// R8: a full disk is an error, within one call; reads go on, and writes as soon as there is space, without a
+// restart. On a real file system of 4 MiB (where the process may mount one), and a simulated one. (errno_test
+// has ENOSPC at each single call.)
+
+#include <sys/mount.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "millrace/engine.h"
+#include "millrace/testing/sim_env.h"
+#include "temp_dir.h"
+
+namespace millrace::testing {
+namespace {
+
+// A tmpfs, while it lives.
+class SmallDisk {
+ public:
+  SmallDisk() {
+    std::filesystem::create_directory(path());
+    mounted_ = ::mount("tmpfs", path().c_str(), "tmpfs", 0, "size=4m") == 0;
+  }
+  ~SmallDisk() {
+    if (mounted_) ::umount2(path().c_str(), MNT_DETACH);
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+
+  bool mounted() const { return mounted_; }
+  std::string path() const { return temp_.Path("disk"); }
+  // Takes all the space there is.
+  void Fill() const {
+    std::ofstream filler(path() + "/filler", std::ios::binary | std::ios::app);
+    for (const size_t size : {size_t{65536}, size_t{4096}, size_t{1}}) {
+      const std::string block(size, 'f');
+      while (filler.write(block.data(), static_cast<std::streamsize>(size)).flush()) {
+      }
+      filler.clear();
+    }
+  }
+  void Free() const { std::filesystem::remove(path() + "/filler"); }
+
+ private:
+  test::TempDir temp_;
+  bool mounted_ = false;
+};
+
+std::string ValueOf(int64_t offset) {
+  return std::to_string(offset) + std::string(500, static_cast<char>('a' + offset % 26));
+}
+
+struct Victim {
+  explicit Victim(std::string at, FileBackend with) : directory(std::move(at)), backend(with) { Open(); }
+
+  void Open() {
+    LogOptions options;
+    options.config = {.segment_bytes = 128 << 10, .file_delete_delay_ms = 0};
+    options.backend = backend;
+    auto opened = Log::Open(directory, options);
+    INFO(std::string(opened.status().message()));
+    REQUIRE(opened.ok());
+    log = *std::move(opened);
+  }
+  absl::Status Append() {
+    const std::string value = ValueOf(acknowledged);
+    const auto appended = log->Append({.key = "key", .value = value});
+    if (!appended.ok()) return appended.status();
+    REQUIRE(appended->first_offset == Offset(acknowledged));
+    ++acknowledged;
+    return absl::OkStatus();
+  }
+  // Everything that was acknowledged, and nothing else.
+  void CheckReads() const {
+    auto cursor = log->NewCursor(log->log_start_offset());
+    REQUIRE(cursor.ok());
+    int64_t expected = log->log_start_offset().value();
+    while (true) {
+      const auto slice = (*cursor)->Next(1 << 20);
+      INFO(std::string(slice.status().message()));
+      REQUIRE(slice.ok());
+      if (slice->empty()) break;
+      for (const BatchView batch : *slice) {
+        RecordReader reader(batch);
+        for (RecordView record; reader.Next(&record); ++expected) {
+          REQUIRE(record.offset == Offset(expected));
+          REQUIRE(record.value == ValueOf(expected));
+        }
+      }
+    }
+    REQUIRE(expected == acknowledged);
+  }
+
+  const std::string directory;
+  const FileBackend backend;
+  std::unique_ptr<Log> log;
+  int64_t acknowledged = 0;
+};
+
+void CheckIsFull(const absl::Status& status) {
+  const std::string message(status.message());
+  INFO(message);
+  const auto code = ErrorCodeOf(status);
+  const bool full = absl::IsResourceExhausted(status) || code == ErrorCode::kKafkaStorageError;
+  CHECK(full);
+  CHECK(message.find("space") != std::string::npos);
+}
+
+TEST_CASE("a real disk that is full refuses, and takes again") {
+  const FileBackend backend = GENERATE(FileBackend::kMapped, FileBackend::kReadWrite);
+  const SmallDisk disk;
+  if (!disk.mounted()) {
+    WARN("cannot mount a tmpfs here: skipped");
+    return;
+  }
+  Victim victim(disk.path() + "/log-0", backend);
+  absl::Status status;
+  for (int i = 0; i < 20'000 && status.ok(); ++i) status = victim.Append();
+  CheckIsFull(status);
+  CheckIsFull(victim.Append());
+  REQUIRE(victim.acknowledged > 1000);
+  victim.CheckReads();
+  // Deleting works on a full disk, and makes room.
+  REQUIRE(victim.log->DeleteRecordsBefore(Offset(victim.acknowledged / 2)).ok());
+  REQUIRE(victim.log->RunMaintenance().ok());
+  for (int i = 0; i < 200; ++i) REQUIRE(victim.Append().ok());
+  victim.CheckReads();
+  REQUIRE(victim.log->Close().ok());
+  victim.Open();
+  victim.CheckReads();
+}
+
+// The disk fills up by what others write, before each step of a log's life.
+TEST_CASE("a real disk may fill up at any time") {
+  const FileBackend backend = GENERATE(FileBackend::kMapped, FileBackend::kReadWrite);
+  const SmallDisk disk;
+  if (!disk.mounted()) {
+    WARN("cannot mount a tmpfs here: skipped");
+    return;
+  }
+  Victim victim(disk.path() + "/log-0", backend);
+  const std::vector<std::pair<const char*, std::function<absl::Status()>>> steps = {
+      {"append", [&] { return victim.Append(); }},
+      {"appends over the extent",
+       [&] {
+         absl::Status appended;
+         for (int i = 0; i < 400 && appended.ok(); ++i) appended = victim.Append();
+         return appended;
+       }},
+      {"roll", [&] { return victim.log->Roll(); }},
+      {"maintenance", [&] { return victim.log->RunMaintenance(); }},
+      {"flush", [&] { return victim.log->Flush(); }},
+      {"truncate",
+       [&] {
+         const int64_t to = victim.log->log_end_offset().value() - 3;
+         const absl::Status truncated = victim.log->TruncateTo(Offset(to));
+         victim.acknowledged = victim.log->log_end_offset().value();
+         return truncated;
+       }},
+      {"delete records", [&] { return victim.log->DeleteRecordsBefore(Offset(victim.acknowledged / 2)); }},
+      {"copy", [&] { return victim.log->Checkpoint(disk.path() + "/copy"); }},
+  };
+  for (int i = 0; i < 30; ++i) REQUIRE(victim.Append().ok());
+  int refused = 0;
+  for (const auto& [name, step] : steps) {
+    INFO(name);
+    disk.Fill();
+    absl::Status status = step();
+    if (!status.ok()) {
+      CheckIsFull(status);
+      ++refused;
+    }
+    victim.CheckReads();
+    disk.Free();
+    status = step();
+    INFO(std::string(status.message()));
+    CHECK(status.ok());
+    std::filesystem::remove_all(disk.path() + "/copy");
+    victim.CheckReads();
+  }
+  CHECK(refused >= 3);
+  REQUIRE(victim.log->Close().ok());
+  victim.Open();
+  victim.CheckReads();
+}
+
+TEST_CASE("an engine on a full disk says so, and goes on when there is space") {
+  SimEnv sim(8);
+  auto engine = Engine::Open({.directory = "/data", .env = sim.env(), .offsets_topic_num_partitions = 1});
+  REQUIRE(engine.ok());
+  Admin& admin = (*engine)->admin();
+  REQUIRE((*engine)->CreateTopic("before").ok());
+  auto producer = (*engine)->NewProducer({.linger = absl::ZeroDuration()});
+  REQUIRE(producer.ok());
+  const std::string value(2000, 'v');
+  const auto send = [&] {
+    absl::Status answer = absl::UnknownError("no answer");
+    const absl::Status sent = (*producer)->Send("before", {.value = value},
+                                                [&](absl::StatusOr<Appended> at) { answer = at.status(); });
+    (*producer)->Flush().IgnoreError();
+    return sent.ok() ? answer : sent;
+  };
+  const Consumer::Offsets offsets = {{{"before", PartitionId(0)}, {.offset = Offset(1)}}};
+  REQUIRE(send().ok());
+
+  sim.files->SetCapacity(0);
+  // What is allocated already is still there to be used.
+  absl::Status status;
+  int topics = 0;
+  for (; topics < 1000 && status.ok(); ++topics)
+    status = (*engine)->CreateTopic("topic-" + std::to_string(topics));
+  CheckIsFull(status);
+  const std::string refused = "topic-" + std::to_string(topics - 1);
+  CHECK_FALSE(admin.DescribeTopic(refused).ok());
+  CHECK(admin.ListTopics().size() == static_cast<size_t>(topics));  // and "before"
+  status = absl::OkStatus();
+  int sent = 1;
+  for (; sent < 1000 && status.ok(); ++sent) status = send();
+  CheckIsFull(status);
+  const absl::Status committed = admin.AlterGroupOffsets("group", offsets);
+  CHECK_FALSE(committed.ok());
+  CHECK(admin.EndOffset({"before", PartitionId(0)}).value() == Offset(sent - 1));
+
+  sim.files->SetCapacity(UINT64_MAX);
+  CHECK((*engine)->CreateTopic(refused).ok());
+  CHECK(send().ok());
+  CHECK(admin.AlterGroupOffsets("group", offsets).ok());
+  CHECK((*engine)->Close().ok());
+  producer->reset();
+  engine->reset();
+  engine = Engine::Open({.directory = "/data", .env = sim.env()});
+  REQUIRE(engine.ok());
+  CHECK((*engine)->admin().EndOffset({"before", PartitionId(0)}).value() == Offset(sent));
+  CHECK((*engine)->admin().ListGroupOffsets("group")->size() == 1);
+}
+
+// The control: a filler that is not there refuses nothing.
+TEST_CASE("a disk that is not full is seen not to be") {
+  const SmallDisk disk;
+  if (!disk.mounted()) return;
+  Victim victim(disk.path() + "/log-0", FileBackend::kMapped);
+  for (int i = 0; i < 500; ++i) CHECK(victim.Append().ok());
+  disk.Fill();
+  absl::Status status;
+  for (int i = 0; i < 500 && status.ok(); ++i) status = victim.Append();
+  CHECK_FALSE(status.ok());
+}
+
+}  // namespace
+}  // namespace millrace::testing
