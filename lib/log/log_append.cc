@@ -281,18 +281,6 @@ bool LogImpl::MustRoll(size_t bytes, int32_t offsets, Timestamp timestamp, Times
   return IndexIsFull() || timestamp >= roll_at_ || now >= wall_roll_at_;
 }
 
-// Kafka's segment.ms, in two times: a record that is so much newer than the segment's first, as records are
-// stamped, and the segment's own age. Records of long ago do not make a segment old.
-void LogImpl::StartAge(Timestamp first, Timestamp now) {
-  const int64_t age = std::max<int64_t>(config_.segment_ms - roll_jitter_ms_, 1);
-  const auto after = [age](Timestamp from) {
-    const int64_t start = std::max<int64_t>(from.value(), 0);
-    return Timestamp(age > INT64_MAX - start ? INT64_MAX : start + age);
-  };
-  roll_at_ = after(first == kNoTimestamp ? now : first);
-  wall_roll_at_ = after(now);
-}
-
 // Makes sure that `bytes` bytes and `offsets` offsets can be appended: opens, makes, grows or rolls the
 // active segment.
 absl::Status LogImpl::PrepareAppend(size_t bytes, int32_t offsets, Timestamp timestamp) {
@@ -400,11 +388,7 @@ absl::Status LogImpl::OpenActive() {
   max_timestamp_offset_ = info.next_offset - 1;
   newest_known_ = end.position == 0 || info.max_timestamp != kNoTimestamp;
   index_due_ = static_cast<uint32_t>(position_ + config_.index_interval_bytes + 1);
-  if (end.position > 0) {
-    // The age of a reopened segment counts from now on: what its first record was stamped is not worth
-    // reading it for.
-    StartAge(kNoTimestamp, env_.clock->CoarseWall());
-  }
+  if (end.position > 0) ResumeAge(*segment);
   {
     MutexLock lock(&segments_mutex_);
     if (segments_.empty()) segments_.push_back(info);

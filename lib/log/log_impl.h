@@ -186,6 +186,8 @@ class LogImpl final : public Log, public CleanableLog {
   bool MustRoll(size_t bytes, int32_t offsets, Timestamp timestamp, Timestamp now) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   void StartAge(Timestamp first, Timestamp now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  void ResumeAge(const Segment& segment) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  bool IsOld() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   // Adds what was appended since it was last called to the metrics. Before position_ or active_ change
   // otherwise.
   void CountAppended() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
@@ -350,6 +352,8 @@ class LogImpl final : public Log, public CleanableLog {
   absl::Status poison_ ABSL_GUARDED_BY(gate_);
   // When the active segment is old, by the clock.
   Timestamp wall_roll_at_ ABSL_GUARDED_BY(gate_){INT64_MAX};
+  MonotonicNanos began_ ABSL_GUARDED_BY(gate_){0};
+  Offset began_base_ ABSL_GUARDED_BY(gate_) = kNoOffset;
   int64_t roll_jitter_ms_ ABSL_GUARDED_BY(gate_) = 0;
   bool directory_made_ ABSL_GUARDED_BY(gate_) = false;
   // By this very log, just now: no file can lie in it.

@@ -23,8 +23,7 @@ absl::Status LogImpl::RunMaintenance() {
     GateLock gate_lock(&gate_);
     MILLRACE_RETURN_IF_ERROR(CheckWritable());
     CountAppended();
-    const Timestamp now = env_.clock->Wall();
-    if (active_ != nullptr && position_ > 0 && now >= wall_roll_at_) MILLRACE_RETURN_IF_ERROR(RollLocked());
+    if (active_ != nullptr && position_ > 0 && IsOld()) MILLRACE_RETURN_IF_ERROR(RollLocked());
     if (config_.durability == Durability::kInterval && unflushed_since_ != kNever) {
       const int64_t flush_ms = config_.flush_ms != INT64_MAX ? config_.flush_ms : 1000;
       due = (env_.clock->Monotonic() - unflushed_since_) / 1'000'000 >= flush_ms;
@@ -43,6 +42,38 @@ absl::Status LogImpl::RunMaintenance() {
   if (own_context_ != nullptr && context_->manifest().WantsCompaction())
     return context_->manifest().Compact();
   return absl::OkStatus();
+}
+
+// Kafka's segment.ms, in two times: a record that is so much newer than the segment's first, as records are
+// stamped, and the segment's own age. Records of long ago do not make a segment old.
+void LogImpl::StartAge(Timestamp first, Timestamp now) {
+  const int64_t age = std::max<int64_t>(config_.segment_ms - roll_jitter_ms_, 1);
+  const auto after = [age](Timestamp from) {
+    const int64_t start = std::max<int64_t>(from.value(), 0);
+    return Timestamp(age > INT64_MAX - start ? INT64_MAX : start + age);
+  };
+  roll_at_ = after(first == kNoTimestamp ? now : first);
+  wall_roll_at_ = after(now);
+  began_ = env_.clock->Monotonic();
+  began_base_ = base_;
+}
+
+// A reopened segment is as old as this process knows it to be, or as its first record says.
+void LogImpl::ResumeAge(const Segment& segment) {
+  const MonotonicNanos known = began_base_ == segment.base() ? began_ : env_.clock->Monotonic();
+  const Timestamp now = env_.clock->CoarseWall();
+  std::array<std::byte, kBatchHeaderBytes> buffer;
+  const auto first = segment.ReadHeader(0, buffer);
+  StartAge(first.ok() && first->magic() == 2 ? first->max_timestamp() : kNoTimestamp, now);
+  began_ = known;
+  if (IsOld()) wall_roll_at_ = now;
+}
+
+// By either clock: the wall clock may have been set back since the segment began.
+bool LogImpl::IsOld() const {
+  if (env_.clock->Wall() >= wall_roll_at_) return true;
+  const int64_t age = std::max<int64_t>(config_.segment_ms - roll_jitter_ms_, 1);
+  return (env_.clock->Monotonic() - began_) / 1'000'000 >= age;
 }
 
 // Of a segment that was reopened it may not be known how new its records are. The file's last change comes
