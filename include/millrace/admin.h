@@ -126,7 +126,7 @@ class MILLRACE_EXPORT Admin {
   virtual absl::Status ClearFenced(const TopicPartition& partition, DamagedRange range) = 0;
   virtual absl::StatusOr<RecoveryReport> Revive(const TopicPartition& partition) = 0;
   // A consistent copy of the whole engine in `directory`, which must not exist, while everything goes on.
-  // Opens as cleanly closed.
+  // Opens as cleanly closed. On failure nothing of it is left.
   virtual absl::Status Checkpoint(std::string_view directory) = 0;
 };
 

@@ -6,6 +6,7 @@
 #include "base/strings.h"
 #include "engine/log_directory.h"
 #include "engine/offsets_topic.h"
+#include "log/log_files.h"
 #include "millrace/status.h"
 
 namespace millrace::inline v0 {
@@ -212,7 +213,9 @@ absl::Status AdminImpl::Checkpoint(std::string_view directory) {
   // The logs first: a topic that is made in between is an empty one in the copy, and the log of one that is
   // deleted in between goes when the copy is opened.
   MILLRACE_RETURN_IF_ERROR(engine_->logs().Checkpoint(directory));
-  return engine_->topics().WriteCopy(directory);
+  absl::Status status = engine_->topics().WriteCopy(directory);
+  if (!status.ok()) RemoveTree(engine_->env().files, std::string(directory));
+  return status;
 }
 
 }  // namespace millrace::inline v0

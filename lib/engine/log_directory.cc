@@ -133,7 +133,9 @@ class ManagedLogs final : public LogDirectory {
   absl::Status Checkpoint(std::string_view directory) override {
     MILLRACE_RETURN_IF_ERROR(MakeParents(files_, directory));
     MILLRACE_RETURN_IF_ERROR(files_->CreateDirectory(directory));
-    return manager_->Checkpoint(directory);
+    absl::Status status = manager_->Checkpoint(directory);
+    if (!status.ok()) RemoveTree(files_, std::string(directory));
+    return status;
   }
   absl::Status Close(MonotonicNanos deadline) override { return manager_->Close(deadline); }
 

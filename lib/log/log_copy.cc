@@ -27,14 +27,6 @@ absl::Status CopyFile(FileSystem* files, const std::string& from, const std::str
   return target->Sync();
 }
 
-// Removes a copy that was not finished, with the files in it.
-void RemoveCopy(FileSystem* files, std::string_view directory) {
-  if (const auto names = files->List(directory); names.ok()) {
-    for (const std::string& name : *names) files->Remove(JoinPath(directory, name)).IgnoreError();
-  }
-  files->RemoveDirectory(directory).IgnoreError();
-}
-
 }  // namespace
 
 // One closed segment. Its `.log` does not change any more: a link to it is as good as a copy.
@@ -131,7 +123,7 @@ absl::Status LogImpl::Checkpoint(std::string_view directory) {
     return env_.files->SyncDirectory(ParentOf(directory));
   };
   absl::Status status = copy();
-  if (!status.ok()) RemoveCopy(env_.files, directory);
+  if (!status.ok()) RemoveTree(env_.files, std::string(directory));
   return status;
 }
 

@@ -74,6 +74,18 @@ absl::Status ReadExactly(File* file, uint64_t offset, std::span<std::byte> into)
                                                   " bytes, expected ", into.size(), " from ", offset, " on"));
 }
 
+void RemoveTree(FileSystem* files, const std::string& path) {
+  const auto info = files->Stat(path);
+  if (!info.ok() || !info->is_directory) {
+    files->Remove(path).IgnoreError();
+    return;
+  }
+  const auto names = files->List(path);
+  if (!names.ok()) return;
+  for (const std::string& name : *names) RemoveTree(files, JoinPath(path, name));
+  files->RemoveDirectory(path).IgnoreError();
+}
+
 absl::Status OfSync(const absl::Status& status) {
   if (!absl::IsResourceExhausted(status)) return status;
   return Error(ErrorCode::kKafkaStorageError, StrCat(status.message(), "; a failed sync is not tried again"));

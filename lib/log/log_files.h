@@ -71,6 +71,9 @@ absl::StatusOr<std::vector<std::byte>> ReadWholeFile(FileSystem* files, std::str
 // Reads exactly `into.size()` bytes. kDataLoss where the file ends before.
 absl::Status ReadExactly(File* file, uint64_t offset, std::span<std::byte> into);
 
+// Removes a file, or a directory with all that is in it, as far as that can be done.
+void RemoveTree(FileSystem* files, const std::string& path);
+
 // What a sync returned, for those who tell by kResourceExhausted that a call may be tried again: a sync may
 // not, whatever it failed with. What it did not write may count as clean from then on.
 absl::Status OfSync(const absl::Status& status);

@@ -133,7 +133,7 @@ class LogManager {
   size_t Sweep(int64_t idle_ms);
 
   // Copies every log as of now into `directory`, which must exist and be empty, and makes it a directory that
-  // opens as cleanly closed. Each log is consistent in itself.
+  // opens as cleanly closed. Each log is consistent in itself. On failure nothing of it is left.
   absl::Status Checkpoint(std::string_view directory);
   // Reads everything; the damage of those logs that have any.
   absl::StatusOr<std::map<std::string, std::vector<DamagedRange>>> Verify();
@@ -211,6 +211,8 @@ class LogManager {
   std::string PathOf(std::string_view name) const;
 
   // --- log_manager_delete.cc
+  // `made`: names in `directory`, to be removed if it fails.
+  absl::Status CopyAll(std::string_view directory, std::vector<std::string>* made);
   absl::Status RenameDeleted(const std::vector<std::pair<std::string, uint32_t>>& logs,
                              std::vector<Doomed>* doomed);
   absl::Status Reap(const Doomed& doomed);

@@ -29,6 +29,15 @@ absl::Status AddCopy(const LogEntry& copy, const std::string& name, ManifestFile
 }  // namespace
 
 absl::Status LogManager::Checkpoint(std::string_view directory) {
+  std::vector<std::string> made;
+  absl::Status status = CopyAll(directory, &made);
+  if (!status.ok()) {
+    for (const std::string& name : made) RemoveTree(env_.files, JoinPath(directory, name));
+  }
+  return status;
+}
+
+absl::Status LogManager::CopyAll(std::string_view directory, std::vector<std::string>* made) {
   FileSystem* const files = env_.files;
   MILLRACE_ASSIGN_OR_RETURN(const std::vector<std::string> there, files->List(directory));
   for (const std::string& name : there) {
@@ -37,6 +46,7 @@ absl::Status LogManager::Checkpoint(std::string_view directory) {
     }
   }
   ManifestReport report;
+  made->emplace_back(kManifestFile);
   MILLRACE_ASSIGN_OR_RETURN(
       const std::unique_ptr<ManifestFile> manifest,
       ManifestFile::Open(files, JoinPath(directory, kManifestFile), RecordFile::Access::kCreate, &report));
@@ -47,6 +57,7 @@ absl::Status LogManager::Checkpoint(std::string_view directory) {
     MILLRACE_RETURN_IF_ERROR(log.status());
     const std::string path = JoinPath(directory, name);
     MILLRACE_RETURN_IF_ERROR(files->CreateDirectory(path));
+    made->push_back(name);
     MILLRACE_ASSIGN_OR_RETURN(const LogEntry copy, (*log)->CopyTo(path));
     MILLRACE_RETURN_IF_ERROR(AddCopy(copy, name, manifest.get()));
     const auto metadata = ReadTextFile(files, JoinPath(PathOf(name), kPartitionMetadataFile));
@@ -57,6 +68,7 @@ absl::Status LogManager::Checkpoint(std::string_view directory) {
   }
   const auto properties = ReadTextFile(files, PathOf(kMetaPropertiesFile));
   if (properties.ok()) {
+    made->emplace_back(kMetaPropertiesFile);
     MILLRACE_RETURN_IF_ERROR(
         WriteTextFile(files, JoinPath(directory, kMetaPropertiesFile), *properties, false));
   }
