@@ -79,7 +79,6 @@ struct Trial {
 };
 
 // What must be so while the process lives.
-// What must be so while the process lives.
 std::string CheckAlive(World& world, const Trial& trial, const std::string& scenario) {
   if (scenario == "close") return "";
   // It may have been truncated half way, which Revive, or the next opening, brings to its end.

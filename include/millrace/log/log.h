@@ -42,8 +42,7 @@ enum class FileBackend : uint8_t {
   // Segments are memory-mapped: the fast way, for local file systems.
   kMapped,
   // pread and pwrite: for file systems where a map is not safe (btrfs, ZFS, network), and for disks whose
-  // read errors must
-  // come back as a status instead of a SIGBUS. One system call for each append and read.
+  // read errors must come back as a status instead of a SIGBUS. One system call for each append and read.
   kReadWrite,
 };
 
@@ -224,7 +223,8 @@ class MILLRACE_EXPORT Log {
   // -------------------------------------------------------------------------------------------------
 
   // Makes everything appended so far durable. Calls from several threads share one flush of the disk. Blocks.
-  // A failure poisons the log for appends (reads go on): the disk can no longer be trusted until Revive.
+  // A failed sync poisons the log for appends (reads go on): the disk can no longer be trusted until Revive.
+  // No space for a file beside the segments (kResourceExhausted) does not: call again when there is some.
   virtual absl::Status Flush() = 0;
   // Calls `done` once everything below `end` is durable (at once if it is), or with the error that prevents
   // it. The flush is started if none is under way; it runs on the executor, or inside RunMaintenance without
@@ -258,7 +258,10 @@ class MILLRACE_EXPORT Log {
   // --- Change
   // -----------------------------------------------------------------------------------------------------
 
-  // Removes all from `offset` on (a follower that diverged). Readers keep what they hold.
+  // Removes all from `offset` on (a follower that diverged); durable on return. A batch is never cut: the one
+  // that holds `offset` goes whole. Readers keep what they hold. kOffsetOutOfRange below the log's start;
+  // kDataLoss where it would have to copy damage (the message names an offset that would do). No space: it
+  // did not happen. Any other failure poisons the log, and Revive or the next Open brings it to its end.
   virtual absl::Status TruncateTo(Offset offset) = 0;
   // Moves the start of the log up; whole segments below it are deleted (DeleteRecords). It survives what the
   // topic's `durability` survives. kOutOfRange beyond the end.
@@ -288,7 +291,7 @@ class MILLRACE_EXPORT Log {
   // (the report says what was given up), and allows appends again.
   virtual absl::Status Revive(RecoveryReport* report = nullptr) = 0;
   // A consistent copy as of now in `directory` (which must not exist): closed segments as hard links where
-  // possible. The copy opens as a cleanly closed log.
+  // possible. The copy opens as a cleanly closed log. On failure nothing of it is left.
   virtual absl::Status Checkpoint(std::string_view directory) = 0;
 
   // Flushes, cuts the newest segment to its length, writes indexes and snapshot, releases the lock.
