@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that must hold before a change goes in, from a fresh clone: installs what is missing, builds, tests.
 #
-#   test/run.sh        about half an hour on two cores
+#   test/run.sh        under 20 minutes on two cores
 #
 # 1. ThreadSanitizer over the tests that start threads, 2. ASan and UBSan over the others, and some of reliability at reduced figures,
 # 3. the release build: all tests (reliability at full figures), the tidy tests, the examples, the installed package. The first
