@@ -347,9 +347,7 @@ bool IsDamaged(const Segment& segment, uint32_t position) {
 
 // Whether there is the header of a whole batch, as far as that can be told without reading the batch.
 bool IsHeader(Segment& segment, const BatchView& batch, uint32_t position, SegmentEnd end) {
-  if (batch.magic() != 2 || batch.length() < static_cast<int32_t>(kBatchHeaderBytes - kBatchPrefixBytes) ||
-      batch.size_bytes() > end.position - position)
-    return false;
+  if (!IsWholeHeader(batch, end.position - position)) return false;
   if (position >= segment.trusted_from()) return true;
   MutexLock lock(&segment.guard_mutex());
   GuardReader* const guard = segment.guard_reader();

@@ -58,9 +58,7 @@ absl::Status CoverFound(Segment& segment, SegmentEnd end, BatchGuard* guard) {
     if (at >= until || until - at < kBatchHeaderBytes) return std::nullopt;
     MILLRACE_ASSIGN_OR_RETURN(const auto header, fetch(at, kBatchHeaderBytes));
     const BatchView batch(header.data());
-    if (batch.length() < static_cast<int32_t>(kBatchHeaderBytes - kBatchPrefixBytes) ||
-        batch.size_bytes() > until - at)
-      return std::nullopt;
+    if (!IsWholeHeader(batch, until - at)) return std::nullopt;
     MILLRACE_ASSIGN_OR_RETURN(const auto bytes, fetch(at, static_cast<uint32_t>(batch.size_bytes())));
     if (!IsSoundBatch(segment, bytes, at, least, end)) return std::nullopt;
     return BatchView(bytes.data());

@@ -186,10 +186,7 @@ absl::StatusOr<LogImpl::Kept> LogImpl::KeepBelow(Segment& source, Offset offset)
     };
     std::array<std::byte, kBatchHeaderBytes> buffer;
     MILLRACE_ASSIGN_OR_RETURN(const BatchView header, source.ReadHeader(at, buffer));
-    const bool sensible = header.magic() == 2 &&
-                          header.length() >= static_cast<int32_t>(kBatchHeaderBytes - kBatchPrefixBytes) &&
-                          header.size_bytes() <= end.position - at;
-    if (!sensible) return damaged();
+    if (!IsWholeHeader(header, end.position - at)) return damaged();
     MILLRACE_ASSIGN_OR_RETURN(const Segment::Bytes bytes, source.Read(at, header.size_bytes()));
     if (!IsSoundBatch(source, bytes.bytes, at, expected, end)) return damaged();
     const auto batch = BatchView::Parse(bytes.bytes);

@@ -305,10 +305,8 @@ absl::Status Segment::RebuildIndexes(SegmentEnd end, int64_t index_interval_byte
   Offset expected = base_;
   while (position < end.position) {
     const auto header = ReadHeader(position, buffer);
-    const bool whole = header.ok() && header->magic() == 2 &&
-                       header->length() >= static_cast<int32_t>(kBatchHeaderBytes - kBatchPrefixBytes) &&
-                       header->size_bytes() <= end.position - position && header->base_offset() >= expected &&
-                       into->offsets.Fits(header->last_offset());
+    const bool whole = header.ok() && IsWholeHeader(*header, end.position - position) &&
+                       header->base_offset() >= expected && into->offsets.Fits(header->last_offset());
     if (!whole) {
       // Damaged: readers meet it themselves.
       if (!header.ok() && !absl::IsDataLoss(header.status())) return header.status();

@@ -7,6 +7,12 @@
 
 namespace millrace::inline v0 {
 
+bool IsWholeHeader(const BatchView& header, uint64_t room) {
+  return header.magic() == 2 &&
+         header.length() >= static_cast<int32_t>(kBatchHeaderBytes - kBatchPrefixBytes) &&
+         header.size_bytes() <= room;
+}
+
 bool IsSoundBatch(Segment& segment, std::span<const std::byte> bytes, uint32_t position, Offset expected,
                   SegmentEnd end) {
   const auto batch = BatchView::Parse(bytes);
@@ -37,9 +43,7 @@ constexpr size_t kMagicAt = 16;
 constexpr uint32_t kWindowBytes = 1 << 20;
 
 bool MayBeHeader(const BatchView& header, Offset least, Offset beyond, uint32_t room) {
-  return header.magic() == 2 &&
-         header.length() >= static_cast<int32_t>(kBatchHeaderBytes - kBatchPrefixBytes) &&
-         header.size_bytes() <= room && header.base_offset() >= least &&
+  return IsWholeHeader(header, room) && header.base_offset() >= least &&
          header.next_offset() > header.base_offset() && header.next_offset() <= beyond;
 }
 

@@ -10,9 +10,14 @@
 #include <utility>
 
 #include "log/segment.h"
+#include "millrace/record.h"
 #include "millrace/types.h"
 
 namespace millrace::inline v0 {
+
+// Whether `header` can be that of a whole batch of which at most `room` bytes are there: by magic and length
+// alone, which nothing vouches for.
+bool IsWholeHeader(const BatchView& header, uint64_t room);
 
 // Whether `bytes`, read from `position` of a segment that reaches to `end`, is one whole batch, fits its
 // checksum and what the segment's guard knows of its header, and follows on from the offset `expected`.

@@ -31,12 +31,6 @@ void Fill(World& world) {
   world.Append(700).IgnoreError();
 }
 
-void Maintain(World& world) {
-  world.sim.clock.Advance(3'600'000'000'000);
-  world.log->RunMaintenance().IgnoreError();
-  world.sim.executor->RunReady();
-}
-
 const std::vector<Scenario>& Scenarios() {
   static const std::vector<Scenario> scenarios = {
       {.name = "append and flush",
@@ -52,7 +46,7 @@ const std::vector<Scenario>& Scenarios() {
            [](World& w) {
              w.Roll().IgnoreError();
              w.AppendIdempotent(2, 30).IgnoreError();
-             Maintain(w);
+             w.Maintain();
              w.Flush().IgnoreError();
            }},
       {.name = "delete and truncate",
@@ -62,7 +56,7 @@ const std::vector<Scenario>& Scenarios() {
              w.Truncate(w.end() - 1).IgnoreError();
              w.Append(40).IgnoreError();
              w.Flush().IgnoreError();
-             Maintain(w);
+             w.Maintain();
            }},
       {.name = "close", .act = [](World& w) { w.Close().IgnoreError(); }},
   };

@@ -38,13 +38,6 @@ void Fill(World& world) {
   world.Append(700).IgnoreError();
 }
 
-void Maintain(World& world) {
-  // Interval flushes and deletions fall due.
-  world.sim.clock.Advance(3'600'000'000'000);
-  world.log->RunMaintenance().IgnoreError();
-  world.sim.executor->RunReady();
-}
-
 const std::vector<Scenario>& Scenarios() {
   static const std::vector<Scenario> scenarios = {
       {.name = "append",
@@ -64,7 +57,7 @@ const std::vector<Scenario>& Scenarios() {
            [](World& w) {
              w.Roll().IgnoreError();
              w.Append(100).IgnoreError();
-             Maintain(w);
+             w.Maintain();
            }},
       {.name = "flush",
        .before = Fill,
@@ -73,16 +66,16 @@ const std::vector<Scenario>& Scenarios() {
              w.Flush().IgnoreError();
              w.Append(100).IgnoreError();
              w.Flush().IgnoreError();
-             Maintain(w);
+             w.Maintain();
            }},
       {.name = "delete records",
        .before = Fill,
        .act =
            [](World& w) {
              w.DeleteBefore(9).IgnoreError();
-             Maintain(w);
+             w.Maintain();
              w.DeleteBefore(14).IgnoreError();
-             Maintain(w);
+             w.Maintain();
            }},
       {.name = "truncate",
        .before = Fill,
@@ -93,7 +86,7 @@ const std::vector<Scenario>& Scenarios() {
              w.Truncate(11).IgnoreError();
              w.Append(60).IgnoreError();
              w.Flush().IgnoreError();
-             Maintain(w);
+             w.Maintain();
            }},
       {.name = "leader epoch",
        .before = Fill,
@@ -163,7 +156,7 @@ bool StopOpeningAt(WorldOptions options, Death first, Death death, uint64_t nth,
   }
   world.sim.files->StopAtCall(nth);
   world.Open();
-  if (!world.stopped() && world.log != nullptr) Maintain(world);
+  if (!world.stopped() && world.log != nullptr) world.Maintain();
   const bool stopped = world.stopped();
   world.sim.files->StopAtCall(0);
   world.Drop();

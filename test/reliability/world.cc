@@ -181,6 +181,12 @@ absl::Status World::Close() {
   return Told("close", end(), status);
 }
 
+void World::Maintain() {
+  sim.clock.Advance(3'600'000'000'000);
+  Told("maintenance", end(), log->RunMaintenance()).IgnoreError();
+  sim.executor->RunReady();
+}
+
 void World::RandomOperation() {
   const auto size = static_cast<int32_t>(Below(8) == 0 ? Below(2500) : Below(300));
   switch (Below(24)) {

@@ -68,6 +68,8 @@ class World {
   absl::Status Truncate(int64_t offset);
   absl::Status RaiseEpoch();
   absl::Status Close();
+  // An hour passes: interval flushes and deletions fall due, and what waits in the background is done.
+  void Maintain();
   // One at random.
   void RandomOperation();
 

@@ -260,11 +260,12 @@ class MILLRACE_EXPORT Log {
 
   // Removes all from `offset` on (a follower that diverged); durable on return. A batch is never cut: the one
   // that holds `offset` goes whole. Readers keep what they hold. kOffsetOutOfRange below the log's start;
-  // kDataLoss where it would have to copy damage (the message names an offset that would do). No space: it
-  // did not happen. Any other failure poisons the log, and Revive or the next Open brings it to its end.
+  // kDataLoss where it would have to copy damage (the message names an offset that would do). After any other
+  // failure the log is as it was, or takes no appends until Revive or the next Open has brought the
+  // truncation to its end: the next append tells.
   virtual absl::Status TruncateTo(Offset offset) = 0;
   // Moves the start of the log up; whole segments below it are deleted (DeleteRecords). It survives what the
-  // topic's `durability` survives. kOutOfRange beyond the end.
+  // topic's `durability` survives. kOffsetOutOfRange beyond the end.
   virtual absl::Status DeleteRecordsBefore(Offset offset) = 0;
   // Starts a new segment now, if the newest has records.
   virtual absl::Status Roll() = 0;
