@@ -6,6 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "base/return_if_error.h"
 #include "engine/consumer_impl.h"
+#include "env/spin.h"
 
 namespace millrace::inline v0 {
 namespace {
@@ -14,14 +15,6 @@ namespace {
 constexpr int64_t kFollowNanos = 1'000'000;
 // Looks at the clock once in so many turns while spinning.
 constexpr int kSpinTurns = 64;
-
-inline void CpuPause() {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
 
 }  // namespace
 
@@ -143,7 +136,7 @@ absl::StatusOr<Batches> ConsumerImpl::Spin(MonotonicNanos until) {
     for (int turn = 0; turn < kSpinTurns; ++turn) {
       absl::StatusOr<Batches> batches = TryPoll();
       if (!batches.ok() || !batches->empty()) return batches;
-      CpuPause();
+      SpinPause();
     }
     engine_->RunOnce(SIZE_MAX);  // where the host drives: nobody else does while this waits
     if (env_.clock->Monotonic() >= until) return Batches();

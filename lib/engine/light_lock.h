@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
+#include "env/spin.h"
 #include "millrace/env/clock.h"
 #include "millrace/env/env.h"
 #include "millrace/env/parker.h"
@@ -30,26 +31,22 @@ class ABSL_LOCKABLE LightLock {
   void Unlock() ABSL_UNLOCK_FUNCTION() { word_.store(0, std::memory_order_release); }
 
  private:
-  static constexpr int kSpins = 1000;
+  static constexpr int kTurns = 40;
   // How long to sleep between looks: doubled from the one to the other.
   static constexpr int64_t kSleepMinNanos = 20'000;
   static constexpr int64_t kSleepMaxNanos = 1'000'000;
 
-  static void Pause() {
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    asm volatile("isb" ::: "memory");
-#endif
-  }
   bool TryTake() {
     return word_.load(std::memory_order_relaxed) == 0 && word_.exchange(1, std::memory_order_acquire) == 0;
   }
 
   [[gnu::noinline]] void LockSlow() {
-    for (int i = 0; i < kSpins; ++i) {
+    // Longer and longer between two looks, each of which takes the line from the holder.
+    for (int turn = 0, pauses = 1; turn < kTurns; ++turn, pauses = std::min(2 * pauses, 64)) {
       if (TryTake()) return;
-      Pause();
+      for (int pause = 0; pause < pauses; ++pause) SpinPause();
+      // The holder may have been taken off his processor.
+      if (turn >= 8) YieldProcessor();
     }
     for (int64_t sleep = kSleepMinNanos; !TryTake(); sleep = std::min(2 * sleep, kSleepMaxNanos)) {
       parker_->Park(word_, 1, clock_->Monotonic() + sleep);

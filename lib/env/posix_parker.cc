@@ -51,14 +51,18 @@ class PosixParker final : public Parker {
               nullptr, FUTEX_BITSET_MATCH_ANY);
   }
 
-  void UnparkAll(std::atomic<uint32_t>& word) override {
-    ::syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
-  }
+  void UnparkAll(std::atomic<uint32_t>& word) override { Wake(word, INT_MAX); }
+  void Unpark(std::atomic<uint32_t>& word, int count) override { Wake(word, count); }
 
   absl::StatusOr<std::unique_ptr<EventDescriptor>> NewEventDescriptor() override {
     Fd fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!fd.ok()) return ErrnoStatus(errno, "eventfd", "(event descriptor)");
     return std::make_unique<PosixEventDescriptor>(std::move(fd));
+  }
+
+ private:
+  static void Wake(std::atomic<uint32_t>& word, int count) {
+    ::syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, count, nullptr, nullptr, 0);
   }
 };
 

@@ -15,6 +15,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "env/process_fence.h"
+#include "env/spin.h"
 
 namespace millrace::inline v0 {
 
@@ -83,9 +84,9 @@ class ABSL_LOCKABLE AppendGate {
     // more done in turns of many records than of one.
     for (int turn = 0, pauses = 1; turn < 40; ++turn, pauses = pauses < 64 ? pauses * 2 : pauses) {
       if (TryLock()) return;
-#if defined(__x86_64__) || defined(__i386__)
-      for (int pause = 0; pause < pauses; ++pause) __builtin_ia32_pause();
-#endif
+      for (int pause = 0; pause < pauses; ++pause) SpinPause();
+      // Who holds it may have been taken off his processor.
+      if (turn >= 8) YieldProcessor();
     }
     Announce(kSleeper);
     while (!TryLock()) locked_.wait(1, std::memory_order_relaxed);

@@ -19,6 +19,12 @@ constexpr int64_t kFlushPointNanos = 100'000'000;
 }  // namespace
 
 absl::Status LogImpl::Flush() {
+  const absl::Status status = FlushUntold();
+  CompleteDurable();  // here and now, rather than once the executor's thread is awake
+  return status;
+}
+
+absl::Status LogImpl::FlushUntold() {
   {
     GateLock lock(&gate_);
     if (read_only_ || closed_) return CheckWritable();
@@ -26,20 +32,35 @@ absl::Status LogImpl::Flush() {
   return FlushTo(Offset(end_.load(std::memory_order_acquire)));
 }
 
-// Whoever comes first flushes for all; the others wait, and flush again only for what came after. They sleep
-// on the number of rounds and find themselves done without the lock: woken together, they would queue for it.
+// Whoever comes first syncs for all. The others wait for the next sync, the one that begins when this one
+// ends: it covers them. Each sync has its own sleepers, who are woken by its end and by no other, but for one
+// of the next one's, who leads it: so everybody sleeps once, and a sync runs while those of the last wake up.
 absl::Status LogImpl::FlushTo(Offset end) {
-  for (bool waited = false;; waited = true) {
-    if (waited && flushed_offset() >= end) return absl::OkStatus();
-    const uint32_t round = sync_round_.load(std::memory_order_acquire);
+  uint64_t mine = 0;  // the sync that covers this call
+  for (;;) {
+    // Without the lock: those who are woken together would queue for it.
+    if (mine != 0 && syncs_done_.load(std::memory_order_acquire) >= mine && flushed_offset() >= end)
+      return absl::OkStatus();
+    std::atomic<uint32_t>* bell = nullptr;
+    uint32_t rung = 0;
     {
       MutexLock lock(&sync_mutex_);
-      if (!sync_error_.ok() || flushed_offset() >= end) return sync_error_;
-      if (!std::exchange(syncing_, true)) break;
+      if (!sync_error_.ok()) return sync_error_;
+      if (flushed_offset() >= end) {
+        if (mine != 0 && !syncing_) WakeLeaderOf(syncs_begun_ + 1);  // it was to be this thread
+        return absl::OkStatus();
+      }
+      if (!std::exchange(syncing_, true)) {
+        mine = ++syncs_begun_;
+        break;
+      }
+      mine = syncs_begun_ + 1;
+      bell = &sync_bells_[mine % 2];
+      rung = bell->load(std::memory_order_relaxed);
     }
-    sync_round_.wait(round, std::memory_order_acquire);
-    end = std::min(end, Offset(end_.load(std::memory_order_acquire)));  // it may have been truncated
+    env_.parker->Park(*bell, rung, kNever);
   }
+  end = std::min(end, Offset(end_.load(std::memory_order_acquire)));  // it may have been truncated
   const MonotonicNanos began = env_.clock->Monotonic();
   const absl::Status status = SyncOnce();
   context_->metrics().flush_time.Record(env_.clock->Monotonic() - began);
@@ -47,14 +68,29 @@ absl::Status LogImpl::FlushTo(Offset end) {
   // doubt.
   const bool fatal = !status.ok() && !absl::IsResourceExhausted(status);
   if (fatal) Poison(status);
+  EndSync(mine, fatal ? status : absl::OkStatus());
+  return status;
+}
+
+void LogImpl::EndSync(uint64_t number, const absl::Status& error) {
   {
     MutexLock lock(&sync_mutex_);
     syncing_ = false;
-    if (fatal) sync_error_ = status;
+    sync_error_.Update(error);
+    syncs_done_.store(number, std::memory_order_release);
   }
-  sync_round_.fetch_add(1, std::memory_order_release);
-  sync_round_.notify_all();
-  return status;
+  WakeLeaderOf(number + 1);  // before the others: the disk waits for nobody
+  std::atomic<uint32_t>& bell = sync_bells_[number % 2];
+  bell.fetch_add(1, std::memory_order_release);
+  env_.parker->UnparkAll(bell);
+  // No sync will come to wake its sleepers.
+  if (!error.ok()) env_.parker->UnparkAll(sync_bells_[(number + 1) % 2]);
+}
+
+void LogImpl::WakeLeaderOf(uint64_t number) {
+  std::atomic<uint32_t>& bell = sync_bells_[number % 2];
+  bell.fetch_add(1, std::memory_order_release);
+  env_.parker->Unpark(bell, 1);
 }
 
 // Syncs every file with something unflushed in it, oldest first, then the names.
@@ -138,11 +174,10 @@ void LogImpl::Poison(const absl::Status& status) {
 void LogImpl::PoisonLocked(const absl::Status& status) {
   if (!poison_.ok()) return;
   context_->metrics().flush_failures.Add();
-  poison_ = Error(
-      ErrorCode::kKafkaStorageError,
-      absl::StrFormat(
-          "%s takes no appends since a flush failed (%s): call Revive, which reads back what the disk has",
-          name_, std::string(status.message())));
+  poison_ = Error(ErrorCode::kKafkaStorageError,
+                  absl::StrFormat("%s takes no appends since the disk failed it (%s): call Revive, which "
+                                  "reads back what the disk has",
+                                  name_, std::string(status.message())));
   limit_ = 0;
   plain_ = false;
   env_.logger->Log(Severity::kError, "log", std::string(poison_.message()));
@@ -174,33 +209,44 @@ void LogImpl::RunDurable() {
   SyncFlushPoint(/*now=*/false).IgnoreError();  // tried again, and told, by Close
 }
 
-// Answers those whose offsets are durable, and everybody if that will never be.
+// Answers those whose offsets are durable, and everybody if that will never be: in their order, so one thread
+// at a time, which looks again for what others have made durable meanwhile.
 void LogImpl::CompleteDurable() {
   std::vector<absl::AnyInvocable<void(absl::Status)>> ready;
-  absl::Status status;
-  bool again = false;
+  for (;;) {
+    const absl::Status status = TakeDurable(&ready);
+    if (ready.empty()) return;
+    for (auto& callback : ready) std::move(callback)(status);
+    ready.clear();
+    MutexLock lock(&sync_mutex_);
+    completing_ = false;
+  }
+}
+
+// Whose answer is due, all of them the same; none if another thread is answering.
+absl::Status LogImpl::TakeDurable(std::vector<absl::AnyInvocable<void(absl::Status)>>* ready) {
   bool closed;
   {
     GateLock lock(&gate_);
     closed = closed_;
   }
-  {
-    MutexLock lock(&sync_mutex_);
+  MutexLock lock(&sync_mutex_);
+  if (completing_) return absl::OkStatus();
+  const auto take = [&](auto end) {
+    for (auto one = durable_.begin(); one != end; ++one) ready->push_back(std::move(one->second));
+    durable_.erase(durable_.begin(), end);
+  };
+  absl::Status status;
+  take(durable_.upper_bound(flushed_offset()));
+  if (ready->empty() && (closed || !sync_error_.ok())) {
     status = sync_error_;
-    const bool all = !status.ok() || closed;
     if (closed) status.Update(Error(ErrorCode::kKafkaStorageError, absl::StrFormat("%s was closed", name_)));
-    const Offset flushed = flushed_offset();
-    while (!durable_.empty() && (all || durable_.begin()->first <= flushed)) {
-      const bool done = durable_.begin()->first <= flushed;
-      auto callback = std::move(durable_.begin()->second);
-      durable_.erase(durable_.begin());
-      ready.push_back([callback = std::move(callback), answer = done ? absl::OkStatus() : status](
-                          absl::Status) mutable { std::move(callback)(answer); });
-    }
-    again = !durable_.empty() && !std::exchange(durable_posted_, true);
+    take(durable_.end());
   }
-  for (auto& callback : ready) std::move(callback)(absl::OkStatus());
-  if (again) Background([](LogImpl* log) { log->RunDurable(); });
+  completing_ = !ready->empty();
+  if (!durable_.empty() && !std::exchange(durable_posted_, true))
+    Background([](LogImpl* log) { log->RunDurable(); });
+  return status;
 }
 
 namespace {
@@ -228,6 +274,11 @@ absl::Status LogImpl::Revive(RecoveryReport* report) {
     GateLock lock(&gate_);
     if (closed_) return CheckWritable();
     if (poison_.ok()) return absl::OkStatus();
+  }
+  // What is half done is brought to the end that the manifest names: on the disk as well as in memory.
+  MILLRACE_RETURN_IF_ERROR(context_->manifest().Sync());
+  {
+    GateLock lock(&gate_);
     MutexLock segments_lock(&segments_mutex_);
     // The page cache cannot be believed: everything is dropped from memory, and read back.
     for (SegmentInfo& info : segments_) {

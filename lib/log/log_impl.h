@@ -3,6 +3,7 @@
 #ifndef MILLRACE_LOG_LOG_IMPL_H_
 #define MILLRACE_LOG_LOG_IMPL_H_
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -129,6 +130,8 @@ class LogImpl final : public Log, public CleanableLog {
     bool names = false;
   };
   std::optional<SyncMark> UnflushedMark();
+  // Flush, and leaves it to others to tell those who wait: for callers with locks of their own.
+  absl::Status FlushUntold();
   // The sync was done, and so was the manifest's.
   void NoteSynced(const SyncMark& mark);
   // When the log was last appended to or read from by position, for choosing what goes cold.
@@ -229,10 +232,13 @@ class LogImpl final : public Log, public CleanableLog {
   absl::Status SyncOnce();
   absl::Status SyncNames();
   absl::Status FlushTo(Offset end);
+  void EndSync(uint64_t number, const absl::Status& error);
+  void WakeLeaderOf(uint64_t number);
   void Poison(const absl::Status& status);
   void PoisonLocked(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   void RunDurable();
   void CompleteDurable();
+  absl::Status TakeDurable(std::vector<absl::AnyInvocable<void(absl::Status)>>* ready);
   absl::Status SyncFlushPoint(bool now);
   void Background(absl::AnyInvocable<void(LogImpl*)> task);
 
@@ -272,6 +278,9 @@ class LogImpl final : public Log, public CleanableLog {
   }
   absl::StatusOr<std::vector<Offset>> FindOldSegments();
   absl::Status DeleteOldSegments();
+  absl::Status PrepareSwapOf(std::span<const Offset> removed, const std::optional<ManifestSegment>& added);
+  absl::Status TellSwapped(std::span<const Offset> removed, const std::optional<ManifestSegment>& added);
+  absl::Status FinishSwapOf(std::span<const Offset> removed, const std::optional<ManifestSegment>& added);
   absl::Status RemoveSegments(const std::vector<Offset>& bases);
   void Linger(Offset base);
   void Forget(SegmentInfo& info) ABSL_EXCLUSIVE_LOCKS_REQUIRED(segments_mutex_);
@@ -401,11 +410,14 @@ class LogImpl final : public Log, public CleanableLog {
   std::atomic<int64_t> last_used_{0};
 
   Mutex sync_mutex_;
-  // How many syncs are over.
-  std::atomic<uint32_t> sync_round_{0};
+  // Syncs are numbered; those who wait for one sleep on the bell of its parity.
+  uint64_t syncs_begun_ ABSL_GUARDED_BY(sync_mutex_) = 0;
+  std::atomic<uint64_t> syncs_done_{0};
+  std::array<std::atomic<uint32_t>, 2> sync_bells_{};
   bool syncing_ ABSL_GUARDED_BY(sync_mutex_) = false;
   absl::Status sync_error_ ABSL_GUARDED_BY(sync_mutex_);
   std::multimap<Offset, absl::AnyInvocable<void(absl::Status)>> durable_ ABSL_GUARDED_BY(sync_mutex_);
+  bool completing_ ABSL_GUARDED_BY(sync_mutex_) = false;
   bool durable_posted_ ABSL_GUARDED_BY(sync_mutex_) = false;
   MonotonicNanos flush_point_synced_ ABSL_GUARDED_BY(sync_mutex_);
 

@@ -53,7 +53,7 @@ absl::Status LogManager::SyncTogether(const std::vector<Named>& logs) {
   }
   if (unflushed.size() < kSyncTogether) {
     // A few are better off with syncs of their own.
-    for (const auto& [log, mark] : unflushed) log->Flush().IgnoreError();  // poisons it: it stays open
+    for (const auto& [log, mark] : unflushed) log->FlushUntold().IgnoreError();  // poisons it: it stays open
     return absl::OkStatus();
   }
   MILLRACE_RETURN_IF_ERROR(env_.files->SyncAll(options_.directory));

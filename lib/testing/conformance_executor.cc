@@ -145,9 +145,9 @@ void CheckParker(Parker& parker, Clock& clock, absl::FunctionRef<void(absl::AnyI
   const auto shared = std::make_shared<std::atomic<uint32_t>>(0);
   const auto finished = std::make_shared<std::atomic<uint32_t>>(0);
   for (uint32_t turn = 0; turn < kTurns; ++turn) {
-    start([shared, finished, &parker] {
+    start([shared, finished, turn, &parker] {
       shared->fetch_add(1);
-      parker.UnparkAll(*shared);
+      turn % 2 == 0 ? parker.UnparkAll(*shared) : parker.Unpark(*shared, 1);
       finished->fetch_add(1);
       parker.UnparkAll(*finished);
     });

@@ -99,6 +99,7 @@ class SimParkerImpl final : public SimParker {
     }
   }
   void UnparkAll(std::atomic<uint32_t>&) override {}
+  void Unpark(std::atomic<uint32_t>&, int) override {}
   absl::StatusOr<std::unique_ptr<EventDescriptor>> NewEventDescriptor() override {
     return absl::UnimplementedError("the simulation has no event descriptors; use Poll");
   }

@@ -38,6 +38,8 @@ class MILLRACE_EXPORT Parker {
   virtual void Park(const std::atomic<uint32_t>& word, uint32_t expected, MonotonicNanos deadline) = 0;
   // Wakes every thread parked on `word`. The caller changes the word first.
   virtual void UnparkAll(std::atomic<uint32_t>& word) = 0;
+  // Wakes `count` of them, or all if they are fewer. The others sleep on, though the word has changed.
+  virtual void Unpark(std::atomic<uint32_t>& word, int count) = 0;
   // kUnimplemented where the environment has no descriptors (simulation).
   virtual absl::StatusOr<std::unique_ptr<EventDescriptor>> NewEventDescriptor() = 0;
 

@@ -228,7 +228,8 @@ class MILLRACE_EXPORT Log {
   virtual absl::Status Flush() = 0;
   // Calls `done` once everything below `end` is durable (at once if it is), or with the error that prevents
   // it. The flush is started if none is under way; it runs on the executor, or inside RunMaintenance without
-  // one.
+  // one. So does `done`, or in a thread that calls Flush meanwhile; one call at a time, in the order of
+  // `end`.
   virtual void OnDurable(Offset end, absl::AnyInvocable<void(absl::Status)> done) = 0;
   // Everything below this offset survives a power loss.
   virtual Offset flushed_offset() const = 0;
