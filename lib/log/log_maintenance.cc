@@ -347,27 +347,60 @@ absl::StatusOr<std::vector<AbortedTransaction>> LogImpl::Aborted(Offset from, Of
 
 absl::Status LogImpl::SwapSegments(std::span<const Offset> removed,
                                    const std::optional<ManifestSegment>& added) {
-  const auto missing = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(segments_mutex_) {
-    return std::any_of(
-        removed.begin(), removed.end(), [&](Offset base) ABSL_EXCLUSIVE_LOCKS_REQUIRED(segments_mutex_) {
-          const auto at = std::find_if(segments_.begin(), segments_.end(),
-                                       [&](const SegmentInfo& info) { return info.base == base; });
-          return at == segments_.end() || std::next(at) == segments_.end();
-        });
-  };
   MutexLock maintenance_lock(&maintenance_mutex_);
   {
     GateLock lock(&gate_);
     MILLRACE_RETURN_IF_ERROR(CheckWritable());
   }
-  MutexLock lock(&segments_mutex_);
-  if (missing())
-    return absl::AbortedError(absl::StrFormat("%s: segments were deleted while they were compacted", name_));
-  if (added.has_value()) MILLRACE_RETURN_IF_ERROR(PrepareSwap(env_.files, directory_, added->base));
+  MILLRACE_RETURN_IF_ERROR(PrepareSwapOf(removed, added));
+  absl::Status status = TellSwapped(removed, added);
+  // No space to say so: nothing has happened yet, and it can be tried again.
+  if (absl::IsResourceExhausted(status)) return status;
+  if (status.ok()) status = FinishSwapOf(removed, added);
+  // Half done: Revive, or the next Open, brings it to its end.
+  if (!status.ok()) Poison(status);
+  return status;
+}
+
+absl::Status LogImpl::PrepareSwapOf(std::span<const Offset> removed,
+                                    const std::optional<ManifestSegment>& added) {
+  {
+    MutexLock lock(&segments_mutex_);
+    for (const Offset base : removed) {
+      const auto at = std::find_if(segments_.begin(), segments_.end(),
+                                   [&](const SegmentInfo& info) { return info.base == base; });
+      if (at == segments_.end() || std::next(at) == segments_.end())
+        return absl::AbortedError(
+            absl::StrFormat("%s: segments were deleted while they were compacted", name_));
+    }
+  }
+  return added.has_value() ? PrepareSwap(env_.files, directory_, added->base) : absl::OkStatus();
+}
+
+// Says it to the manifest, durably. Where the disk is too full for that, it is taken back.
+absl::Status LogImpl::TellSwapped(std::span<const Offset> removed,
+                                  const std::optional<ManifestSegment>& added) {
+  ManifestFile& manifest = context_->manifest();
+  const std::optional<LogEntry> before = manifest.Find(log_no_);
+  if (!before.has_value()) return absl::InternalError(absl::StrFormat("%s is not in the manifest", name_));
   std::vector<ManifestSegment> now;
   if (added.has_value()) now.push_back(*added);
-  context_->manifest().ReplaceSegments(log_no_, removed, now);
-  MILLRACE_RETURN_IF_ERROR(context_->manifest().Sync());
+  manifest.ReplaceSegments(log_no_, removed, now);
+  const absl::Status status = manifest.Sync();
+  if (!absl::IsResourceExhausted(status)) return status;
+  std::vector<Offset> bases;
+  if (added.has_value()) bases.push_back(added->base);
+  std::vector<ManifestSegment> old;
+  for (const ManifestSegment& segment : before->segments) {
+    if (std::find(removed.begin(), removed.end(), segment.base) != removed.end()) old.push_back(segment);
+  }
+  manifest.ReplaceSegments(log_no_, bases, old);
+  return status;
+}
+
+absl::Status LogImpl::FinishSwapOf(std::span<const Offset> removed,
+                                   const std::optional<ManifestSegment>& added) {
+  MutexLock lock(&segments_mutex_);
   if (added.has_value()) {
     MILLRACE_RETURN_IF_ERROR(FinishSwap(env_.files, directory_, added->base, removed));
   } else {

@@ -21,6 +21,10 @@ int ErrnoOf(SimFaultKind kind) {
       return EMFILE;
     case SimFaultKind::kNoMemory:
       return ENOMEM;
+    case SimFaultKind::kQuota:
+      return EDQUOT;
+    case SimFaultKind::kReadOnly:
+      return EROFS;
     case SimFaultKind::kNoSpace:
     case SimFaultKind::kShortWrite:
       return ENOSPC;

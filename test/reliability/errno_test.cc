@@ -7,10 +7,12 @@
 
 #include <catch2/catch.hpp>
 #include <functional>
+#include <iterator>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "reliability/house.h"
 #include "reliability/world.h"
 
 namespace millrace::testing {
@@ -63,10 +65,22 @@ const std::vector<Scenario>& Scenarios() {
   return scenarios;
 }
 
-constexpr const char* kKinds[] = {"EIO", "ENOSPC", "EMFILE", "ENOMEM", "a short write"};
+struct Kind {
+  SimFaultKind kind = SimFaultKind::kIoError;
+  const char* name = "";
+  // No space: over as soon as there is some.
+  bool full = false;
+};
+constexpr Kind kKinds[] = {{SimFaultKind::kIoError, "EIO"},
+                           {SimFaultKind::kNoSpace, "ENOSPC", true},
+                           {SimFaultKind::kQuota, "EDQUOT", true},
+                           {SimFaultKind::kReadOnly, "EROFS"},
+                           {SimFaultKind::kTooManyFiles, "EMFILE"},
+                           {SimFaultKind::kNoMemory, "ENOMEM"},
+                           {SimFaultKind::kShortWrite, "a short write", true}};
 
 struct Trial {
-  SimFaultKind kind = SimFaultKind::kIoError;
+  Kind kind = kKinds[0];
   uint64_t nth = 1;
   bool for_ever = false;
   bool power_loss = false;
@@ -78,14 +92,12 @@ std::string CheckAlive(World& world, const Trial& trial, const std::string& scen
   // It may have been truncated half way, which Revive, or the next opening, brings to its end.
   if (scenario == "delete and truncate") {
     const absl::Status status = world.log->Revive();
-    const bool full = trial.kind == SimFaultKind::kNoSpace || trial.kind == SimFaultKind::kShortWrite;
     const bool sync = status.message().find("sync") != std::string::npos;
-    return status.ok() || !full || sync ? "" : "Revive: " + std::string(status.message());
+    return status.ok() || !trial.kind.full || sync ? "" : "Revive: " + std::string(status.message());
   }
   // Reads go on; they are those of what was acknowledged.
   std::string problem = world.Check(world.end());
-  const bool full = trial.kind == SimFaultKind::kNoSpace || trial.kind == SimFaultKind::kShortWrite;
-  if (problem.empty() && full) {
+  if (problem.empty() && trial.kind.full) {
     absl::Status status = world.Append(50);
     status.Update(world.Flush());
     // But for a sync, which is not tried again whatever it failed with.
@@ -104,7 +116,7 @@ bool Fail(const Scenario& scenario, WorldOptions options, const Trial& trial, st
   if (!problem->empty()) return false;
   Fill(world);
   world.sim.files->Fail(
-      {.kind = trial.kind, .nth = trial.nth, .times = trial.for_ever ? UINT64_MAX - trial.nth : 1});
+      {.kind = trial.kind.kind, .nth = trial.nth, .times = trial.for_ever ? UINT64_MAX - trial.nth : 1});
   scenario.act(world);
   const bool fired = world.sim.files->faults_fired() > 0;
   world.sim.files->ClearFaults();
@@ -133,7 +145,7 @@ bool FailOpening(WorldOptions options, const Trial& trial, std::string* problem)
     world.sim.KillProcess();
   }
   world.sim.files->Fail(
-      {.kind = trial.kind, .nth = trial.nth, .times = trial.for_ever ? UINT64_MAX - trial.nth : 1});
+      {.kind = trial.kind.kind, .nth = trial.nth, .times = trial.for_ever ? UINT64_MAX - trial.nth : 1});
   world.Open();
   const bool fired = world.sim.files->faults_fired() > 0;
   world.sim.files->ClearFaults();
@@ -150,15 +162,14 @@ uint64_t Stride() {
 }
 
 std::string Describe(const char* what, const Trial& trial) {
-  return absl::StrFormat("%s: %s at call %d%s, then %s: ", what, kKinds[static_cast<int>(trial.kind)],
-                         trial.nth, trial.for_ever ? " and all behind it" : "",
+  return absl::StrFormat("%s: %s at call %d%s, then %s: ", what, trial.kind.name, trial.nth,
+                         trial.for_ever ? " and all behind it" : "",
                          trial.power_loss ? "a power loss" : "a kill");
 }
 
 TEST_CASE("each call may fail, with each error") {
   const FileBackend backend = GENERATE(FileBackend::kMapped, FileBackend::kReadWrite);
-  const auto kind = GENERATE(SimFaultKind::kIoError, SimFaultKind::kNoSpace, SimFaultKind::kTooManyFiles,
-                             SimFaultKind::kNoMemory, SimFaultKind::kShortWrite);
+  const Kind kind = kKinds[GENERATE(range(size_t{0}, std::size(kKinds)))];
   for (const Scenario& scenario : Scenarios()) {
     for (const bool for_ever : {false, true}) {
       for (const bool power_loss : {false, true}) {
@@ -177,8 +188,7 @@ TEST_CASE("each call may fail, with each error") {
 
 TEST_CASE("so may each call of an opening") {
   const FileBackend backend = GENERATE(FileBackend::kMapped, FileBackend::kReadWrite);
-  const auto kind = GENERATE(SimFaultKind::kIoError, SimFaultKind::kNoSpace, SimFaultKind::kTooManyFiles,
-                             SimFaultKind::kNoMemory, SimFaultKind::kShortWrite);
+  const Kind kind = kKinds[GENERATE(range(size_t{0}, std::size(kKinds)))];
   for (const bool for_ever : {false, true}) {
     for (const bool power_loss : {false, true}) {
       Trial trial = {.kind = kind, .for_ever = for_ever, .power_loss = power_loss};
@@ -191,6 +201,39 @@ TEST_CASE("so may each call of an opening") {
       CHECK(trial.nth > 2 * Stride());
     }
   }
+}
+
+// True: the fault fired.
+bool FailEngine(const Trial& trial, std::string* problem) {
+  House house({.seed = trial.nth, .may_refuse = true});
+  *problem = house.Open();
+  if (problem->empty()) *problem = house.Furnish();
+  if (!problem->empty()) return false;
+  house.sim.files->Fail(
+      {.kind = trial.kind.kind, .nth = trial.nth, .times = trial.for_ever ? UINT64_MAX - trial.nth : 1});
+  house.Act();
+  const bool fired = house.sim.files->faults_fired() > 0;
+  house.sim.files->ClearFaults();
+  if (!fired && house.answered() != house.asked()) *problem = "refused without a fault";
+  house.Die(trial.power_loss ? Death::kPower : Death::kKill, trial.nth);
+  if (problem->empty()) *problem = house.Open();
+  if (problem->empty()) *problem = house.Check();
+  if (problem->empty()) *problem = house.CheckCopy();
+  if (problem->empty() && !house.engine->Close().ok()) *problem = "it cannot be closed";
+  return fired;
+}
+
+TEST_CASE("each call of an engine may fail, with each error") {
+  const Kind kind = kKinds[GENERATE(range(size_t{0}, std::size(kKinds)))];
+  Trial trial = {.kind = kind, .for_ever = GENERATE(false, true)};
+  for (bool fired = true; fired; trial.nth += Stride()) {
+    trial.power_loss = trial.nth % 2 != 0;
+    std::string problem;
+    fired = FailEngine(trial, &problem);
+    INFO(Describe("engine", trial) << problem);
+    REQUIRE(problem.empty());
+  }
+  CHECK(trial.nth > 100);
 }
 
 // The control: a flush that hides the error of a sync.

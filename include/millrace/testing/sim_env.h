@@ -85,6 +85,10 @@ enum class SimFaultKind : uint8_t {
   kIoError,
   // ENOSPC.
   kNoSpace,
+  // EDQUOT.
+  kQuota,
+  // EROFS: as of a file system that was remounted after an error.
+  kReadOnly,
   // EMFILE.
   kTooManyFiles,
   // ENOMEM.
