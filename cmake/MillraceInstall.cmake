@@ -1,12 +1,12 @@
-# The install rules and package files: find_package(millrace 0.1 CONFIG) gives millrace::millrace, and millrace.pc does for
-# pkg-config. Both find their prefix from where they lie, so that an installed tree can be moved. Components: runtime (the shared
+# The install rules and package files: find_package(millrace 0.1 CONFIG) gives millrace::millrace and millrace::broker (COMPONENTS
+# broker asks for it by name); for pkg-config there are millrace.pc and millrace-broker.pc. Both find their prefix from where they lie, so that an installed tree can be moved. Components: runtime (the shared
 # library, the licence) and dev (all else). The testing headers stay behind: millrace::testing is for add_subdirectory alone.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(millrace_cmake_directory "${CMAKE_INSTALL_LIBDIR}/cmake/millrace")
 
-install(TARGETS millrace EXPORT millraceTargets
+install(TARGETS millrace millrace_broker EXPORT millraceTargets
   LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT runtime NAMELINK_COMPONENT dev
   ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT dev
   INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
@@ -62,4 +62,6 @@ if(MILLRACE_IS_STATIC)
   set(MILLRACE_PC_CFLAGS " -DMILLRACE_STATIC_DEFINE")
 endif()
 configure_file("${CMAKE_CURRENT_LIST_DIR}/millrace.pc.in" "${PROJECT_BINARY_DIR}/package/millrace.pc" @ONLY)
-install(FILES "${PROJECT_BINARY_DIR}/package/millrace.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT dev)
+configure_file("${CMAKE_CURRENT_LIST_DIR}/millrace-broker.pc.in" "${PROJECT_BINARY_DIR}/package/millrace-broker.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/package/millrace.pc" "${PROJECT_BINARY_DIR}/package/millrace-broker.pc"
+  DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT dev)

@@ -3,9 +3,10 @@
 #
 #   millrace_room(log SOURCES segment.cc ... ROOMS base env record LINK PkgConfig::LZ4)
 #
-# APART: the room is an archive alone and no part of the library.
+# LIBRARY broker: the objects go into millrace::broker instead of millrace::millrace. APART: the room is an archive alone and no
+# part of a library.
 function(millrace_room name)
-  cmake_parse_arguments(ROOM "APART" "" "SOURCES;ROOMS;LINK" ${ARGN})
+  cmake_parse_arguments(ROOM "APART" "LIBRARY" "SOURCES;ROOMS;LINK" ${ARGN})
   set(objects millrace_${name}_objects)
   add_library(${objects} OBJECT ${ROOM_SOURCES})
   target_compile_features(${objects} PUBLIC cxx_std_20)
@@ -20,8 +21,11 @@ function(millrace_room name)
   endif()
   millrace_warnings(${objects})
   if(NOT ROOM_APART)
-    set_property(GLOBAL APPEND PROPERTY MILLRACE_ROOM_OBJECTS ${objects})
-    set_property(GLOBAL APPEND PROPERTY MILLRACE_PRIVATE_LINK ${ROOM_LINK})
+    if(NOT ROOM_LIBRARY)
+      set(ROOM_LIBRARY millrace)
+    endif()
+    set_property(GLOBAL APPEND PROPERTY MILLRACE_OBJECTS_OF_${ROOM_LIBRARY} ${objects})
+    set_property(GLOBAL APPEND PROPERTY MILLRACE_LINK_OF_${ROOM_LIBRARY} ${ROOM_LINK})
   endif()
 
   add_library(millrace_${name} STATIC EXCLUDE_FROM_ALL $<TARGET_OBJECTS:${objects}>)
@@ -32,6 +36,33 @@ function(millrace_room name)
   target_link_libraries(millrace_${name} PUBLIC ${below} absl::status absl::statusor absl::time absl::any_invocable
     absl::flat_hash_map absl::flat_hash_set absl::btree absl::inlined_vector absl::strings absl::str_format
     Threads::Threads ${ROOM_LINK})
+endfunction()
+
+# millrace_library(TARGET LIBRARY): the library target of the rooms that name LIBRARY, and its alias millrace::LIBRARY.
+function(millrace_library target library)
+  get_property(objects GLOBAL PROPERTY MILLRACE_OBJECTS_OF_${library})
+  get_property(private_link GLOBAL PROPERTY MILLRACE_LINK_OF_${library})
+  list(REMOVE_DUPLICATES private_link)
+  add_library(${target})
+  add_library(millrace::${library} ALIAS ${target})
+  foreach(object IN LISTS objects)
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${object}>)
+  endforeach()
+  set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX EXPORT_NAME ${library} VERSION ${PROJECT_VERSION}
+    SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_include_directories(${target} PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>"
+    "$<INSTALL_INTERFACE:include>")
+  target_link_libraries(${target} PUBLIC absl::status absl::statusor absl::time absl::any_invocable Threads::Threads
+    PRIVATE ${private_link} absl::flat_hash_map absl::flat_hash_set absl::btree absl::inlined_vector absl::strings
+    absl::str_format)
+  if(BUILD_SHARED_LIBS)
+    set(exports "${PROJECT_SOURCE_DIR}/cmake/exports.map")
+    target_link_options(${target} PRIVATE "LINKER:--version-script=${exports}")
+    set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS "${exports}")
+  else()
+    target_compile_definitions(${target} PUBLIC MILLRACE_STATIC_DEFINE)
+  endif()
 endfunction()
 
 # The warnings that the project's own code must not have. Three of gcc's are left out: with optimization, gcc 12 sees overlaps, overflows

@@ -242,6 +242,9 @@ TEST_CASE("no two headers of the library define one type") {
   CHECK(
       types("class A;\nclass A::B {\nstruct Hash<A> {\n  struct Nested {\n// class C {\nint x{};\n").empty());
 
+  CHECK(types("namespace millrace::inline v0::wire {\nstruct A {\n}\nnamespace millrace::inline v0 {\nstruct "
+              "A {\n") == std::vector<std::string>{"wire::A", "A"});
+
   std::map<std::string, std::string> homes;
   std::string doubles;
   for (const SourceFile& file : Tree()) {

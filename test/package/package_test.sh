@@ -39,8 +39,9 @@ rm -rf "$scratch"/{first,moved} "$scratch"/use-*
 # optimization: it is compiled for this test alone, and shows more symbols, not fewer.
 quietly "$scratch/shared.log" "${offline[@]}" cmake -S "$here/consumer" -B "$scratch/shared" "${generator[@]}" "${launcher[@]}" \
   -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0 -DBUILD_SHARED_LIBS=ON -DMILLRACE_INSTALL=ON "-DMILLRACE_SOURCE=$source"
-quietly "$scratch/shared.log" cmake --build "$scratch/shared" --target consumer -j2
+quietly "$scratch/shared.log" cmake --build "$scratch/shared" --target consumer wire_consumer -j2
 run "$scratch/shared/consumer"
+run "$scratch/shared/wire_consumer"
 for option in BUILD_TESTS BUILD_BENCH BUILD_EXAMPLES WERROR; do
   grep -q "^MILLRACE_$option:BOOL=OFF$" "$scratch/shared/CMakeCache.txt" || fail "MILLRACE_$option is on in somebody's project"
 done
@@ -61,6 +62,9 @@ use_installed() { # FLAVOUR, build directory
   quietly "$scratch/$flavour.log" "${offline[@]}" cmake -S "$here/consumer" -B "$use" "${generator[@]}" "-DCMAKE_PREFIX_PATH=$prefix"
   quietly "$scratch/$flavour.log" cmake --build "$use"
   run "$use/consumer"
+  run "$use/wire_consumer"
+  expect_failure "asking for a component that there is none of" cmake -S "$here/consumer" -B "$use-component" "${generator[@]}" \
+    "-DCMAKE_PREFIX_PATH=$prefix" -DMILLRACE_COMPONENT=none
   for version in 0.0 0.2 1.0; do
     expect_failure "asking for version $version" cmake -S "$here/consumer" -B "$use-$version" "${generator[@]}" \
       "-DCMAKE_PREFIX_PATH=$prefix" -DMILLRACE_WANTED=$version
@@ -81,12 +85,20 @@ use_installed() { # FLAVOUR, build directory
   # shellcheck disable=SC2086
   quietly "$scratch/$flavour.log" "$CXX" -std=c++20 "$here/consumer/main.cc" $flags -o "$use/by_pkg_config"
   LD_LIBRARY_PATH="$libraries" run "$use/by_pkg_config"
+  local wire_flags
+  wire_flags=$(pkg-config "${kind[@]}" --cflags --libs 'millrace-broker >= 0.1')
+  # shellcheck disable=SC2086
+  quietly "$scratch/$flavour.log" "$CXX" -std=c++20 "$here/consumer/wire.cc" $wire_flags -o "$use/wire_by_pkg_config"
+  LD_LIBRARY_PATH="$libraries" run "$use/wire_by_pkg_config"
 
   if [ "$flavour" = shared ]; then
-    nm -D --defined-only "$libraries/libmillrace.so" | awk '{print $NF}' >"$use/symbols"
-    [ "$(grep -c . "$use/symbols")" -ge 50 ] || fail "the shared library shows next to nothing"
-    [ -z "$(foreign <"$use/symbols")" ] || fail "the shared library shows foreign symbols: $(foreign <"$use/symbols" | head)"
-    readelf -d "$libraries/libmillrace.so" | grep 'SONAME.*\[libmillrace\.so\.0\.1\]' >/dev/null || fail "SONAME is not libmillrace.so.0.1"
+    local name
+    for name in millrace millrace_broker; do
+      nm -D --defined-only "$libraries/lib$name.so" | awk '{print $NF}' >"$use/symbols"
+      [ "$(grep -c . "$use/symbols")" -ge 50 ] || fail "lib$name.so shows next to nothing"
+      [ -z "$(foreign <"$use/symbols")" ] || fail "lib$name.so shows foreign symbols: $(foreign <"$use/symbols" | head)"
+      readelf -d "$libraries/lib$name.so" | grep "SONAME.*\\[lib$name\\.so\\.0\\.1\\]" >/dev/null || fail "SONAME is not lib$name.so.0.1"
+    done
   else
     # A host's plugin that holds the static library shows nothing of it.
     # shellcheck disable=SC2086

@@ -308,7 +308,13 @@ Findings CheckFunctionLength(const SourceFile& file) {
 std::vector<std::string> TypesDefinedIn(const SourceFile& header) {
   std::vector<std::string> types;
   const std::string code = CodeAlone(header.text);
+  std::string scope;  // "wire::" in millrace::wire, empty in millrace
   for (std::string_view line : Lines(code)) {
+    constexpr std::string_view kHouse = "namespace millrace::inline v0";
+    if (line.starts_with(kHouse)) {
+      const std::string_view below = Trimmed(line.substr(kHouse.size(), line.find('{') - kHouse.size()));
+      scope = below.empty() ? std::string() : std::string(below.substr(2)) + "::";
+    }
     // At the margin, for the house indents nothing for a namespace; with a brace, or it only declares.
     if (line.find('{') == std::string_view::npos) continue;
     for (const std::string_view word : {"class ", "struct ", "enum class ", "enum "}) {
@@ -319,7 +325,9 @@ std::vector<std::string> TypesDefinedIn(const SourceFile& header) {
       }
       const size_t end = std::min(line.find_first_of(" :{<"), line.size());
       // Nested definitions and specializations name their scope.
-      if (line.substr(end, 2) != "::" && line.substr(end, 1) != "<") types.emplace_back(line.substr(0, end));
+      if (line.substr(end, 2) != "::" && line.substr(end, 1) != "<") {
+        types.push_back(scope + std::string(line.substr(0, end)));
+      }
       break;
     }
   }

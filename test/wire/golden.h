@@ -1,4 +1,4 @@
-// Golden bytes: what an independent encoder gave for a message (test/golden/wire/make.py).
+// Golden bytes: what an independent encoder gave for a message (test/golden/wire/make.py, make_golden.py).
 
 #ifndef MILLRACE_TEST_WIRE_GOLDEN_H_
 #define MILLRACE_TEST_WIRE_GOLDEN_H_
@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <span>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -20,17 +21,22 @@ struct Golden {
   int16_t version = 0;
   std::string name;
   std::vector<std::byte> bytes;
+  bool refused = false;  // the encoder refuses the case: "-" instead of bytes
+  std::string print;     // a hash of what Print gives; empty where the file has none
 };
 
+// Reads "version case hex [print]" lines; no bytes at all are "0x".
 inline std::vector<Golden> ReadGolden(const std::string& message) {
   std::ifstream in(std::string(MILLRACE_GOLDEN_DIRECTORY) + "/" + message + ".txt");
   std::vector<Golden> all;
-  int version = 0;
-  std::string name;
-  std::string hex;
-  while (in >> version >> name >> hex) {
-    Golden golden{.version = static_cast<int16_t>(version), .name = name, .bytes = {}};
-    for (size_t i = 0; i + 1 < hex.size(); i += 2) {
+  std::string line;
+  while (std::getline(in, line)) {
+    std::istringstream words(line);
+    Golden golden;
+    std::string hex;
+    words >> golden.version >> golden.name >> hex >> golden.print;
+    golden.refused = hex == "-";
+    for (size_t i = hex.starts_with("0x") ? 2 : 0; i + 1 < hex.size(); i += 2) {
       golden.bytes.push_back(static_cast<std::byte>(std::stoi(hex.substr(i, 2), nullptr, 16)));
     }
     all.push_back(golden);

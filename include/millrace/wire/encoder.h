@@ -8,6 +8,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -18,11 +19,26 @@
 
 namespace millrace::inline v0::wire {
 
-// Encoder: a visitor that writes one message at one version. Use Encode().
+// Piece: bytes that belong into an encoded message and were not copied there.
+struct Piece {
+  // Where: as many bytes of the buffer come before it.
+  size_t at = 0;
+  // What the message's member pointed to; valid as long as that is.
+  std::span<const std::byte> bytes = {};
+};
+
+// Encoder: a visitor that writes one message at one version. Use Encode() or EncodePieces().
 class Encoder {
  public:
-  Encoder(Bytes* to, int16_t version, int16_t flexible)
-      : sink_(to), version_(version), flexible_from_(flexible) {}
+  // With `pieces`, views of `piece_bytes_min` bytes and more are put there and not copied.
+  Encoder(Bytes* to, int16_t version, int16_t flexible, std::vector<Piece>* pieces = nullptr,
+          size_t piece_bytes_min = 0)
+      : to_(to),
+        sink_(to),
+        pieces_(pieces),
+        piece_bytes_min_(piece_bytes_min),
+        version_(version),
+        flexible_from_(flexible) {}
 
   const absl::Status& status() const { return status_; }
 
@@ -136,7 +152,14 @@ class Encoder {
       if (status_.ok()) sink_.Raw(value.data(), value.size());
     } else if constexpr (internal::Blob<T>) {
       Length(value.size(), INT32_MAX - 1, true, field);
-      if (status_.ok()) sink_.Raw(value.data(), value.size());
+      if (!status_.ok()) return;
+      if constexpr (std::same_as<T, std::span<const std::byte>>) {
+        if (pieces_ != nullptr && !value.empty() && value.size() >= piece_bytes_min_) {
+          pieces_->push_back({.at = to_->size(), .bytes = value});
+          return;
+        }
+      }
+      sink_.Raw(value.data(), value.size());
     } else if constexpr (internal::Array<T>) {
       Length(value.size(), INT32_MAX - 1, true, field);
       for (const auto& element : value) Value(element, field);
@@ -156,7 +179,10 @@ class Encoder {
     }
   }
 
+  Bytes* to_;
   internal::Sink sink_;
+  std::vector<Piece>* pieces_;  // null: everything is copied, as in a tagged field, whose size comes first
+  size_t piece_bytes_min_;
   int16_t version_;
   int16_t flexible_from_;
   absl::Status status_ = absl::OkStatus();

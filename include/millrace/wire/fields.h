@@ -23,6 +23,8 @@
 namespace millrace::inline v0::wire {
 
 using Bytes = std::vector<std::byte>;
+// Any of Kafka's uuids: a topic's, a directory's, an incarnation's.
+using Uuid = TopicId;
 
 // A range of versions, both ends included. None: first > last.
 struct Versions {
@@ -72,6 +74,8 @@ struct Field {
   // Field-level override of the message's flexible versions (the request header's client id is never
   // compact).
   std::optional<int16_t> flexible = std::nullopt;
+  // True: may be a password. Print shows its size alone.
+  bool secret = false;
 };
 
 namespace internal {
