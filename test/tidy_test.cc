@@ -77,6 +77,9 @@ TEST_CASE("rooms include downwards") {
   CHECK(Includes("lib/log/a.cc", "<vector>") == 0);
   CHECK(Includes("lib/wire/a.cc", "\"record/format.h\"") == 0);
   CHECK(Includes("lib/testing/a.cc", "\"env/task_queue.h\"") == 0);
+  CHECK(Includes("lib/testing/a.cc", "\"transport/memory_transport.h\"") == 0);
+  CHECK(Includes("include/millrace/testing/a.h", "\"millrace/transport.h\"") == 0);
+  CHECK(Includes("lib/transport/a.cc", "\"millrace/env/env.h\"") == 0);
   CHECK(Includes("test/log/a.cc", "\"engine/engine_impl.h\"") == 0);
   CHECK(Includes("bench/a.cc", "\"engine/engine_impl.h\"") == 0);
 
@@ -91,6 +94,9 @@ TEST_CASE("rooms include downwards") {
   CHECK(Includes("lib/engine/a.cc", "\"testing/sim_disk.h\"") == 1);
   CHECK(Includes("lib/engine/a.cc", "\"millrace/testing/sim_env.h\"") == 1);
   CHECK(Includes("lib/testing/a.cc", "\"log/log_files.h\"") == 1);
+  CHECK(Includes("lib/testing/a.cc", "\"metrics/x.h\"") == 1);
+  CHECK(Includes("lib/transport/a.cc", "\"log/log_files.h\"") == 1);
+  CHECK(Includes("lib/transport/a.cc", "\"testing/sim_disk.h\"") == 1);
   CHECK(Includes("lib/log/a.cc", "\"sibling.h\"") == 1);
   CHECK(Includes("lib/log/a.cc", "\"attic/x.h\"") == 1);
   CHECK(Includes("lib/attic/a.cc", "\"base/check.h\"") == 1);
@@ -155,6 +161,14 @@ TEST_CASE("the system is reached through Env alone") {
     CHECK(Calls("lib/log/a.cc", bad) >= 1);
     CHECK(Calls("lib/env/posix_file.cc", bad) >= 1);
   }
+  for (const char* bad : {"int s = socket(1, 2, 3);", "::accept4(s, a, l, f);", "::sendmsg(s, m, 0);",
+                          "::getaddrinfo(a, b, c, d);"}) {
+    INFO(bad);
+    CHECK(Calls("lib/transport/tcp_socket.cc", bad) == 0);
+    CHECK(Calls("lib/transport/memory_transport.cc", bad) == 1);
+    CHECK(Calls("lib/env/posix_file.cc", bad) == 1);
+  }
+  CHECK(Calls("lib/transport/tcp_loop.cc", "std::thread t;") == 1);
   for (const char* good :
        {"// open(x), std::thread and printf(x)", "Log(\"open( failed: std::cerr\");", "is_open(x);",
         "reopen(x);", "file.open(x);", "file->open(x);", "bool open = true;", "snprintf(a, b, c);",
