@@ -138,7 +138,7 @@ class MILLRACE_EXPORT Connection {
   // directions are shut. After `drain` it is aborted if that has not come to its end. Of several calls the
   // earliest deadline counts. OnClosed follows, always.
   virtual void Close(absl::Duration drain) = 0;
-  // Ends it now; unsent bytes are dropped. OnClosed follows with kAborted, unless it was closing already.
+  // Ends it now; unsent bytes are dropped. OnClosed follows, with kAborted.
   virtual void Abort() = 0;
 
   // "127.0.0.1:9092". Of the other side, and of this one; empty where there is none yet.
@@ -187,7 +187,7 @@ struct ListenerCounts {
   // Closed at once: too many in all, too many from their address.
   int64_t refused_total = 0;
   int64_t refused_address = 0;
-  // Ended by the peer's fault: bad length or a frame that was cut; by idle_timeout or frame_timeout.
+  // Ended by a bad length; by a deadline.
   int64_t malformed = 0;
   int64_t timed_out = 0;
   // Times that accepting failed for want of descriptors or memory. It pauses then, and tries again.

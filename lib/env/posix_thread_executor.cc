@@ -1,48 +1,16 @@
-#include <pthread.h>
-#include <signal.h>
-
 #include <algorithm>
 #include <chrono>
 #include <string>
-#include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include "base/check.h"
 #include "base/mutex.h"
-#include "base/strings.h"
+#include "env/posix_thread.h"
 #include "env/task_queue.h"
 #include "millrace/env/executor.h"
 
 namespace millrace::inline v0 {
 namespace {
-
-// While it lives, threads that are started block the signals that are sent to the process: those belong to
-// the host's threads. What a thread's own fault raises stays open, and so does the profiler's.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t blocked;
-    ::sigfillset(&blocked);
-    for (const int open : {SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT, SIGPROF}) {
-      ::sigdelset(&blocked, open);
-    }
-    ::pthread_sigmask(SIG_BLOCK, &blocked, &before_);
-  }
-  ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t before_;
-};
-
-// The kernel keeps 15 characters: cut the name, not the number.
-std::string ThreadName(std::string_view name, size_t number) {
-  const std::string suffix = StrCat("-", number);
-  return StrCat(name.substr(0, 15 - std::min<size_t>(suffix.size(), 15)), suffix);
-}
 
 class ThreadExecutor final : public Executor {
  public:
@@ -52,17 +20,11 @@ class ThreadExecutor final : public Executor {
         clock_(options.clock != nullptr ? options.clock : Clock::System()) {}
 
   ~ThreadExecutor() override {
-    std::vector<std::thread> threads;
-    {
-      MutexLock lock(&mutex_);
-      stopping_ = true;
-      threads.swap(threads_);
-      changed_.SignalAll();
-    }
-    for (std::thread& thread : threads) {
-      MILLRACE_CHECK(thread.get_id() != std::this_thread::get_id());
-      thread.join();
-    }
+    std::vector<PosixThread> threads;  // joined by their destructors
+    MutexLock lock(&mutex_);
+    stopping_ = true;
+    threads.swap(threads_);
+    changed_.SignalAll();
   }
 
   void Post(Task task) override {
@@ -94,16 +56,10 @@ class ThreadExecutor final : public Executor {
  private:
   void StartThread() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (threads_.size() >= threads_max_ || stopping_) return;
-    const SignalsBlocked blocked;
-    try {
-      threads_.emplace_back([this, name = ThreadName(name_, threads_.size())] {
-        ::pthread_setname_np(::pthread_self(), name.c_str());
-        Run();
-      });
-    } catch (const std::system_error&) {
-      // The limit of threads is reached. The task waits for a running thread, or for the next call to try
-      // again.
-    }
+    absl::StatusOr<PosixThread> thread = PosixThread::Start(name_, threads_.size(), [this] { Run(); });
+    // Where the limit of threads is reached, the task waits for a running thread, or for the next call to try
+    // again.
+    if (thread.ok()) threads_.push_back(*std::move(thread));
   }
 
   void Run() {
@@ -153,7 +109,7 @@ class ThreadExecutor final : public Executor {
   Mutex mutex_;
   CondVar changed_;
   TaskQueue queue_ ABSL_GUARDED_BY(mutex_);
-  std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
+  std::vector<PosixThread> threads_ ABSL_GUARDED_BY(mutex_);
   size_t idle_ ABSL_GUARDED_BY(mutex_) = 0;
   // A thread waits for the next timer.
   bool watched_ ABSL_GUARDED_BY(mutex_) = false;

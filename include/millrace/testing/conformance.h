@@ -8,12 +8,17 @@
 #ifndef MILLRACE_TESTING_CONFORMANCE_H_
 #define MILLRACE_TESTING_CONFORMANCE_H_
 
+#include <cstddef>
+#include <memory>
+#include <span>
 #include <string_view>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
 #include "millrace/env/env.h"
 #include "millrace/export.h"
+#include "millrace/transport.h"
 
 namespace millrace::inline v0 {
 
@@ -38,6 +43,35 @@ MILLRACE_EXPORT void CheckClock(Clock& clock, ConformanceReport report);
 MILLRACE_EXPORT void CheckParker(Parker& parker, Clock& clock,
                                  absl::FunctionRef<void(absl::AnyInvocable<void()>)> start,
                                  ConformanceReport report);
+
+// RawPeer: a client that sends whatever bytes it likes, to see what a listener makes of them.
+class MILLRACE_EXPORT RawPeer {
+ public:
+  virtual ~RawPeer() = default;
+  // Sends all of it; false where the other side is gone. Small amounts alone: it may block.
+  virtual bool Write(std::span<const std::byte> bytes) = 0;
+  // Will send no more.
+  virtual void ShutWrite() = 0;
+  // Appends what has come by now; false once the other side has closed and all has been read.
+  virtual bool Read(std::vector<std::byte>& into) = 0;
+};
+
+// What CheckTransport finds around the transports that it tries. All of it is borrowed.
+struct TransportWorld {
+  // A transport. Asked for one at a time; each is destroyed before the next.
+  absl::FunctionRef<std::unique_ptr<Transport>()> new_transport;
+  // A client of that transport's listeners; null where there is none to connect to.
+  absl::FunctionRef<std::unique_ptr<RawPeer>(std::string_view address)> connect_raw;
+  // Lets it get on for a moment, as in CheckExecutor.
+  absl::FunctionRef<void()> drive;
+  // Runs a task some time later, on another thread where there are threads.
+  absl::FunctionRef<void(absl::AnyInvocable<void()>)> start;
+  Clock* clock = nullptr;
+  // What to listen on, with port 0.
+  std::string_view address = "127.0.0.1:0";
+};
+
+MILLRACE_EXPORT void CheckTransport(const TransportWorld& world, ConformanceReport report);
 
 }  // namespace millrace::inline v0
 
