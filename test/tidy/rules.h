@@ -41,8 +41,8 @@ Findings CheckFunctionLength(const SourceFile& file);
 // No work that was put off with a note, and no path of somebody's machine.
 Findings CheckLeftovers(const SourceFile& file);
 
-// The classes, structs and enums that a header defines, those of millrace::wire as "wire::X": one namespace holds
-// all rooms, so two of one name would be two definitions of one thing, which no linker reports.
+// The classes, structs and enums that a header defines, those of millrace::wire as "wire::X": one namespace
+// holds all rooms, so two of one name would be two definitions of one thing, which no linker reports.
 std::vector<std::string> TypesDefinedIn(const SourceFile& header);
 
 // The lines of `text`; what follows the last newline is one, if it is not empty.

@@ -6,8 +6,11 @@
 #include <vector>
 
 #include "millrace/status.h"
+#include "millrace/wire/messages/api_versions.h"
+#include "millrace/wire/messages/describe_topic_partitions.h"
+#include "millrace/wire/messages/fetch.h"
+#include "millrace/wire/messages/headers.h"
 #include "wire/golden.h"
-#include "wire/kafka_messages.h"
 
 namespace millrace::inline v0 {
 namespace {
@@ -26,41 +29,38 @@ wire::Bytes Hex(std::string_view hex) {
 const std::string kUnicode = "gr\xc3\xbcppe-\xf0\x9f\x98\x80";
 
 TEST_CASE("messages encode to the independent encoder's bytes, at every version") {
-  CHECK(CheckGolden<testing::RequestHeader>("RequestHeader", {{"defaults", {.client_id = std::nullopt}},
-                                                              {"awkward",
-                                                               {.request_api_key = 18,
-                                                                .request_api_version = 3,
-                                                                .correlation_id = -1,
-                                                                .client_id = kUnicode}}}) == Strings{});
-  testing::FetchRequest fetch{
-      .max_wait_ms = 500, .min_bytes = 1, .max_bytes = 52428800, .isolation_level = 1};
+  CHECK(CheckGolden<wire::RequestHeader>("RequestHeader", {{"defaults", {.client_id = std::nullopt}},
+                                                           {"awkward",
+                                                            {.request_api_key = 18,
+                                                             .request_api_version = 3,
+                                                             .correlation_id = -1,
+                                                             .client_id = kUnicode}}}) == Strings{});
+  wire::FetchRequest fetch{.max_wait_ms = 500, .min_bytes = 1, .max_bytes = 52428800, .isolation_level = 1};
   fetch.topics = {{.partitions = {{.partition = 1, .fetch_offset = 77, .partition_max_bytes = 9},
                                   {.partition = 2, .fetch_offset = -1}}}};
-  CHECK(CheckGolden<testing::FetchRequest>("FetchRequest", {{"defaults", {}}, {"awkward", fetch}}) ==
-        Strings{});
-  testing::DescribeTopicPartitionsResponse describe{
-      .throttle_time_ms = 1,
-      .topics = {{.name = std::nullopt, .is_internal = true}},
-      .next_cursor = {{.topic_name = "t", .partition_index = 4}}};
+  CHECK(CheckGolden<wire::FetchRequest>("FetchRequest", {{"defaults", {}}, {"awkward", fetch}}) == Strings{});
+  wire::DescribeTopicPartitionsResponse describe{.throttle_time_ms = 1,
+                                                 .topics = {{.name = std::nullopt, .is_internal = true}},
+                                                 .next_cursor = {{.topic_name = "t", .partition_index = 4}}};
   describe.topics[0].topic_id.bytes.fill(std::byte{0xff});
-  CHECK(CheckGolden<testing::DescribeTopicPartitionsResponse>(
+  CHECK(CheckGolden<wire::DescribeTopicPartitionsResponse>(
             "DescribeTopicPartitionsResponse", {{"defaults", {}}, {"awkward", describe}}) == Strings{});
 }
 
 TEST_CASE("tagged fields are written where they differ from their default") {
-  CHECK(CheckGolden<testing::ApiVersionsResponse>(
+  CHECK(CheckGolden<wire::ApiVersionsResponse>(
             "ApiVersionsResponse",
             {{"defaults", {}},
              {"awkward", {.error_code = 35, .api_keys = {{.api_key = 0, .max_version = 11}}}},
              {"tagged",
-              {.supported_features = {{.name = "transaction.version", .second = 2}},
+              {.supported_features = {{.name = "transaction.version", .max_version = 2}},
                .finalized_features_epoch = 5,
                .zk_migration_ready = true}}}) == Strings{});
 }
 
 TEST_CASE("the golden check finds a wrong value") {
-  CHECK_FALSE(CheckGolden<testing::RequestHeader>("RequestHeader", {{"defaults", {.client_id = std::nullopt}},
-                                                                    {"awkward", {.request_api_key = 19}}})
+  CHECK_FALSE(CheckGolden<wire::RequestHeader>("RequestHeader", {{"defaults", {.client_id = std::nullopt}},
+                                                                 {"awkward", {.request_api_key = 19}}})
                   .empty());
 }
 
@@ -131,7 +131,7 @@ TEST_CASE("a value that the version cannot carry is refused unless it may be ign
   CHECK(ErrorCodeOf(status) == ErrorCode::kInvalidRequest);
   CHECK(std::string(status.message()).find("later") != std::string::npos);
   CHECK(wire::Encode(Versioned{}, 1, &bytes).ok());
-  CHECK(wire::Encode(testing::FetchRequest{.rack_id = "r"}, 4, &bytes).ok());
+  CHECK(wire::Encode(wire::FetchRequest{.rack_id = "r"}, 4, &bytes).ok());
 }
 
 TEST_CASE("versions outside the message's are refused") {
@@ -185,18 +185,18 @@ TEST_CASE("unknown tags are skipped, misordered and overlong ones refused") {
       "00000000"
       "01"
       "01";
-  CHECK(wire::Decode<testing::ApiVersionsResponse>(Hex(versions + "08"
-                                                                  "0000000000000001"),
-                                                   3)
+  CHECK(wire::Decode<wire::ApiVersionsResponse>(Hex(versions + "08"
+                                                               "0000000000000001"),
+                                                3)
             .ok());
-  CHECK_FALSE(wire::Decode<testing::ApiVersionsResponse>(Hex(versions + "09"
-                                                                        "000000000000000100"),
-                                                         3)
+  CHECK_FALSE(wire::Decode<wire::ApiVersionsResponse>(Hex(versions + "09"
+                                                                     "000000000000000100"),
+                                                      3)
                   .ok());
-  CHECK_FALSE(wire::Decode<testing::ApiVersionsResponse>(Hex(versions + "07"
-                                                                        "00000000000001"
-                                                                        "00"),
-                                                         3)
+  CHECK_FALSE(wire::Decode<wire::ApiVersionsResponse>(Hex(versions + "07"
+                                                                     "00000000000001"
+                                                                     "00"),
+                                                      3)
                   .ok());
 }
 
@@ -282,13 +282,13 @@ TEST_CASE("damaged messages are refused or decode to something that encodes") {
   int refused = 0;
   for (int round = 0; round < 3000; ++round) {
     const auto version = static_cast<int16_t>(4 + random() % 15);
-    testing::FetchRequest fetch{.topics = {{.partitions = {{}, {}}}, {}}, .forgotten_topics_data = {}};
+    wire::FetchRequest fetch{.topics = {{.partitions = {{}, {}}}, {}}, .forgotten_topics_data = {}};
     wire::Bytes bytes;
     REQUIRE(wire::Encode(fetch, version, &bytes).ok());
     for (unsigned i = 0; i < 1 + random() % 4; ++i) {
       bytes[random() % bytes.size()] = static_cast<std::byte>(random() & 0xff);
     }
-    const auto decoded = wire::Decode<testing::FetchRequest>(bytes, version);
+    const auto decoded = wire::Decode<wire::FetchRequest>(bytes, version);
     refused += !decoded.ok();
     wire::Bytes again;
     if (decoded.ok()) REQUIRE(wire::Encode(*decoded, version, &again).ok());
