@@ -5,7 +5,8 @@
 #
 # The writer appends, rolls, flushes, does what is due and closes; each number it appended it acknowledges. After each kill the log
 # must open and hold every number that was acknowledged, and the next writer must be able to go on to the end. Negative control: a
-# writer that acknowledges too early must be found out. MILLRACE_STOP_STRIDE: from one call to the next (default 1, all).
+# writer that acknowledges too early must be found out. And calls are interrupted (EINTR), which nobody may notice.
+# MILLRACE_STOP_STRIDE: from one call to the next (default 1, all).
 set -euo pipefail
 build=$(realpath "${1:?usage: test/strace_stop.sh BUILD_DIR}")
 writer=$build/test/reliability/kill_writer
@@ -57,6 +58,21 @@ for backend in mapped readwrite; do
     done
   done
 done
+# R9: a call that is interrupted by a signal is made again.
+interrupted=0
+for backend in mapped readwrite; do
+  for call in openat pwrite64 ftruncate fallocate fdatasync fsync; do
+    rm -rf "$work/log-0"
+    # Every second call, so that the repetition gets through.
+    strace -f -qq -o "$work/trace" -e "trace=$call" -e "inject=$call:error=EINTR:when=2+2" \
+      "$writer" "$work/log-0" steps "$backend" >"$work/acks" 2>"$work/writer.log" ||
+      { echo "$call interrupted, $backend: $(cat "$work/writer.log")"; exit 1; }
+    interrupted=$((interrupted + $(grep -c INJECTED "$work/trace" || true)))
+    [ "$(found "$backend")" = 60 ] || { echo "$call interrupted, $backend: not all of it is there"; exit 1; }
+  done
+done
+[ "$interrupted" -gt 20 ] || { echo "only $interrupted calls were interrupted"; exit 1; }
+echo "$interrupted calls interrupted: nobody noticed"
 echo "$kills kills: nothing that was acknowledged is lost"
 
 control=0

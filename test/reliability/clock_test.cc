@@ -141,6 +141,80 @@ TEST_CASE("retention deletes what is old by the clock, and nothing else") {
   CHECK(log->log_end_offset() == Offset(110));
 }
 
+// As in Kafka: how old a record is, the clock decides.
+TEST_CASE("ten years ahead everything is old, and nothing that comes then") {
+  SimEnv sim(16);
+  const auto engine = Open(sim);
+  TopicConfig config;
+  config.retention_ms = 3 * kHourMs;
+  config.file_delete_delay_ms = 0;
+  REQUIRE(engine->CreateTopic("t", {.config = config}).ok());
+  const auto log = LogOf(*engine, "t");
+  const auto retention = [&] { sim.executor->RunFor(700 * kSecond); };
+  Append(*log, 10);
+  sim.clock.JumpWall(kYearsMs);
+  Append(*log, 5);
+  Append(*log, 5);
+  retention();
+  // The first that came then shares a segment with the old ones, or begins one: no record of its own time
+  // goes.
+  CHECK(log->log_start_offset() <= Offset(10));
+  REQUIRE(log->Roll().ok());
+  retention();
+  CHECK(log->log_start_offset() <= Offset(10));
+  sim.clock.JumpWall(-kYearsMs);
+  retention();
+  CHECK(log->log_start_offset() <= Offset(10));
+  CHECK(log->log_end_offset() == Offset(20));
+}
+
+bool HasTombstone(Log& log) {
+  const auto cursor = log.NewCursor(log.log_start_offset());
+  REQUIRE(cursor.ok());
+  for (;;) {
+    const auto slice = (*cursor)->Next(1 << 20);
+    REQUIRE(slice.ok());
+    if (slice->empty()) return false;
+    for (const BatchView batch : *slice) {
+      RecordReader reader(batch);
+      for (RecordView record; reader.Next(&record);) {
+        if (!record.value.has_value()) return true;
+      }
+    }
+  }
+}
+
+TEST_CASE("a tombstone stays for delete.retention.ms by the clock") {
+  SimEnv sim(17);
+  const auto engine = Open(sim);
+  TopicConfig config;
+  config.cleanup_policy = {.remove = false, .compact = true};
+  config.delete_retention_ms = 3 * kHourMs;
+  REQUIRE(engine->CreateTopic("t", {.config = config}).ok());
+  const auto log = LogOf(*engine, "t");
+  const auto compact = [&] {
+    REQUIRE(log->Roll().ok());
+    REQUIRE(log->Compact(/*force=*/true).ok());
+  };
+  REQUIRE(log->Append({.key = "gone", .value = "value"}).ok());
+  REQUIRE(log->Append({.key = "gone"}).ok());
+  Append(*log, 3);
+  compact();  // its time begins
+  REQUIRE(HasTombstone(*log));
+  for (const int64_t jump : {kHourMs, -2 * kHourMs, -kYearsMs, kYearsMs}) {
+    INFO("by " << jump << " ms");
+    sim.clock.JumpWall(jump);
+    Append(*log, 3);
+    compact();
+    CHECK(HasTombstone(*log));
+  }
+  // The control: the time passes.
+  sim.executor->RunFor(5 * 3600 * kSecond);
+  Append(*log, 3);
+  compact();
+  CHECK_FALSE(HasTombstone(*log));
+}
+
 TEST_CASE("segments do not grow for ever, nor roll at each append, because the clock was set") {
   SimEnv sim(14);
   const auto engine = Open(sim);
@@ -182,6 +256,23 @@ TEST_CASE("a producer is remembered over an hour, whichever way the clock was se
   CHECK(world.CheckProducer().empty());
   CHECK(world.ReopenAfterKill().empty());
   CHECK(world.CheckProducer().empty());
+}
+
+TEST_CASE("a producer is forgotten after a day by the clock, and not before") {
+  World world({.seed = 18});
+  REQUIRE(world.Open().empty());
+  REQUIRE(world.AppendIdempotent(3, 40).ok());
+  for (const int64_t jump : {23 * kHourMs, -kYearsMs, kYearsMs}) {
+    world.sim.clock.JumpWall(jump);
+    REQUIRE(world.Append(10).ok());
+    REQUIRE(world.Roll().ok());
+    CHECK(world.log->Producers().size() == 1);
+  }
+  // The control.
+  world.sim.clock.JumpWall(2 * kHourMs);
+  REQUIRE(world.Append(10).ok());
+  REQUIRE(world.Roll().ok());
+  CHECK(world.log->Producers().empty());
 }
 
 }  // namespace

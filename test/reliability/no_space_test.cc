@@ -56,20 +56,28 @@ std::string ValueOf(int64_t offset) {
 }
 
 struct Victim {
-  explicit Victim(std::string at, FileBackend with) : directory(std::move(at)), backend(with) { Open(); }
+  Victim(std::string at, FileBackend with, Env on = {}) : directory(std::move(at)), backend(with), env(on) {
+    const absl::Status opened = TryOpen();
+    INFO(std::string(opened.message()));
+    REQUIRE(opened.ok());
+  }
 
-  void Open() {
+  absl::Status TryOpen() {
     LogOptions options;
-    options.config = {.segment_bytes = 128 << 10, .file_delete_delay_ms = 0};
+    options.env = env;
+    // No two records have the same key: what is compacted is rewritten as it was.
+    options.config = {.cleanup_policy = {.remove = true, .compact = true},
+                      .segment_bytes = 128 << 10,
+                      .file_delete_delay_ms = 0};
     options.backend = backend;
     auto opened = Log::Open(directory, options);
-    INFO(std::string(opened.status().message()));
-    REQUIRE(opened.ok());
+    if (!opened.ok()) return opened.status();
     log = *std::move(opened);
+    return absl::OkStatus();
   }
   absl::Status Append() {
     const std::string value = ValueOf(acknowledged);
-    const auto appended = log->Append({.key = "key", .value = value});
+    const auto appended = log->Append({.key = std::to_string(acknowledged), .value = value});
     if (!appended.ok()) return appended.status();
     REQUIRE(appended->first_offset == Offset(acknowledged));
     ++acknowledged;
@@ -87,31 +95,50 @@ struct Victim {
     if (truncated.ok()) acknowledged = std::min(acknowledged, to);
     return truncated;
   }
-  // Everything that was acknowledged, and nothing else.
-  void CheckReads() const {
-    REQUIRE(log->log_start_offset() == Offset(start));
-    REQUIRE(log->log_end_offset() == Offset(acknowledged));
+  // Everything that was acknowledged is there, and nothing else: "", or what is wrong.
+  std::string Problem() const {
+    if (log->log_start_offset() != Offset(start)) return "another start";
+    if (log->log_end_offset() != Offset(acknowledged)) return "another end";
     auto cursor = log->NewCursor(Offset(start));
-    REQUIRE(cursor.ok());
+    if (!cursor.ok()) return std::string(cursor.status().message());
     int64_t expected = start;
     while (true) {
       const auto slice = (*cursor)->Next(1 << 20);
-      INFO(std::string(slice.status().message()));
-      REQUIRE(slice.ok());
+      if (!slice.ok()) return std::string(slice.status().message());
       if (slice->empty()) break;
       for (const BatchView batch : *slice) {
         RecordReader reader(batch);
         for (RecordView record; reader.Next(&record); ++expected) {
-          REQUIRE(record.offset == Offset(expected));
-          REQUIRE(record.value == ValueOf(expected));
+          if (record.offset != Offset(expected) || record.value != ValueOf(expected))
+            return "record " + std::to_string(expected) + " is not what was acknowledged";
         }
       }
     }
-    REQUIRE(expected == acknowledged);
+    return expected == acknowledged ? "" : "only " + std::to_string(expected) + " records";
+  }
+  // The steps of its life. The copy goes to `copy`.
+  std::vector<std::pair<const char*, std::function<absl::Status()>>> Steps(const std::string& copy) {
+    return {
+        {"append", [this] { return Append(); }},
+        {"appends over the extent",
+         [this] {
+           absl::Status appended;
+           for (int i = 0; i < 400 && appended.ok(); ++i) appended = Append();
+           return appended;
+         }},
+        {"roll", [this] { return log->Roll(); }},
+        {"maintenance", [this] { return log->RunMaintenance(); }},
+        {"flush", [this] { return log->Flush(); }},
+        {"compact", [this] { return log->Compact(/*force=*/true).status(); }},
+        {"truncate", [this] { return Truncate(acknowledged - 3); }},
+        {"delete records", [this] { return DeleteBefore(acknowledged / 2); }},
+        {"copy", [this, copy] { return log->Checkpoint(copy); }},
+    };
   }
 
   const std::string directory;
   const FileBackend backend;
+  const Env env;
   std::unique_ptr<Log> log;
   int64_t start = 0;
   int64_t acknowledged = 0;
@@ -139,15 +166,15 @@ TEST_CASE("a real disk that is full refuses, and takes again") {
   CheckIsFull(status);
   CheckIsFull(victim.Append());
   REQUIRE(victim.acknowledged > 1000);
-  victim.CheckReads();
+  CHECK(victim.Problem() == "");
   // Deleting works on a full disk, and makes room.
   REQUIRE(victim.DeleteBefore(victim.acknowledged / 2).ok());
   REQUIRE(victim.log->RunMaintenance().ok());
   for (int i = 0; i < 200; ++i) REQUIRE(victim.Append().ok());
-  victim.CheckReads();
+  CHECK(victim.Problem() == "");
   REQUIRE(victim.log->Close().ok());
-  victim.Open();
-  victim.CheckReads();
+  REQUIRE(victim.TryOpen().ok());
+  CHECK(victim.Problem() == "");
 }
 
 // The disk fills up by what others write, before each step of a log's life.
@@ -159,24 +186,9 @@ TEST_CASE("a real disk may fill up at any time") {
     return;
   }
   Victim victim(disk.path() + "/log-0", backend);
-  const std::vector<std::pair<const char*, std::function<absl::Status()>>> steps = {
-      {"append", [&] { return victim.Append(); }},
-      {"appends over the extent",
-       [&] {
-         absl::Status appended;
-         for (int i = 0; i < 400 && appended.ok(); ++i) appended = victim.Append();
-         return appended;
-       }},
-      {"roll", [&] { return victim.log->Roll(); }},
-      {"maintenance", [&] { return victim.log->RunMaintenance(); }},
-      {"flush", [&] { return victim.log->Flush(); }},
-      {"truncate", [&] { return victim.Truncate(victim.acknowledged - 3); }},
-      {"delete records", [&] { return victim.DeleteBefore(victim.acknowledged / 2); }},
-      {"copy", [&] { return victim.log->Checkpoint(disk.path() + "/copy"); }},
-  };
   for (int i = 0; i < 30; ++i) REQUIRE(victim.Append().ok());
   int refused = 0;
-  for (const auto& [name, step] : steps) {
+  for (const auto& [name, step] : victim.Steps(disk.path() + "/copy")) {
     INFO(name);
     disk.Fill();
     absl::Status status = step();
@@ -184,18 +196,52 @@ TEST_CASE("a real disk may fill up at any time") {
       CheckIsFull(status);
       ++refused;
     }
-    victim.CheckReads();
+    CHECK(victim.Problem() == "");
     disk.Free();
     status = step();
     INFO(std::string(status.message()));
     CHECK(status.ok());
     std::filesystem::remove_all(disk.path() + "/copy");
-    victim.CheckReads();
+    CHECK(victim.Problem() == "");
   }
   CHECK(refused >= 3);
   REQUIRE(victim.log->Close().ok());
-  victim.Open();
-  victim.CheckReads();
+  REQUIRE(victim.TryOpen().ok());
+  CHECK(victim.Problem() == "");
+}
+
+// The disk is full before each step, and the process is killed behind it. The next one finds the disk full as
+// well: it opens the log or says why not, and loses nothing by it.
+TEST_CASE("a process may die on a full disk") {
+  const FileBackend backend = GENERATE(FileBackend::kMapped, FileBackend::kReadWrite);
+  int refused = 0;
+  for (size_t nth = 0;; ++nth) {
+    SimEnv sim(nth + 1);
+    Victim victim("/log-0", backend, sim.env());
+    for (int i = 0; i < 500; ++i) REQUIRE(victim.Append().ok());
+    const auto steps = victim.Steps("/copy");
+    if (nth == steps.size()) break;
+    INFO(steps[nth].first);
+    sim.files->SetCapacity(0);
+    const absl::Status status = steps[nth].second();
+    if (!status.ok()) {
+      CheckIsFull(status);
+      ++refused;
+    }
+    CHECK(victim.Problem() == "");
+    victim.log.reset();
+    sim.KillProcess();
+    const absl::Status reopened = victim.TryOpen();
+    if (!reopened.ok()) CheckIsFull(reopened);
+    if (reopened.ok()) CHECK(victim.Problem() == "");
+    victim.log.reset();
+    sim.KillProcess();
+    sim.files->SetCapacity(UINT64_MAX);
+    REQUIRE(victim.TryOpen().ok());
+    CHECK(victim.Problem() == "");
+    CHECK(victim.Append().ok());
+  }
+  CHECK(refused >= 3);
 }
 
 TEST_CASE("an engine on a full disk says so, and goes on when there is space") {
@@ -248,15 +294,21 @@ TEST_CASE("an engine on a full disk says so, and goes on when there is space") {
   CHECK((*engine)->admin().ListGroupOffsets("group")->size() == 1);
 }
 
-// The control: a filler that is not there refuses nothing.
-TEST_CASE("a disk that is not full is seen not to be") {
-  const SmallDisk disk;
-  if (!disk.mounted()) return;
-  Victim victim(disk.path() + "/log-0", FileBackend::kMapped);
+// The controls: a filler that is not there refuses nothing; what was never acknowledged is missed.
+TEST_CASE("a disk that is not full is seen not to be, and a record that is not there as well") {
+  SimEnv sim(1);
+  Victim victim("/log-0", FileBackend::kMapped, sim.env());
   for (int i = 0; i < 500; ++i) CHECK(victim.Append().ok());
-  disk.Fill();
+  CHECK(victim.Problem() == "");
+  ++victim.acknowledged;
+  CHECK(victim.Problem() != "");
+  --victim.acknowledged;
+  ++victim.start;
+  CHECK(victim.Problem() != "");
+  --victim.start;
+  sim.files->SetCapacity(0);
   absl::Status status;
-  for (int i = 0; i < 500 && status.ok(); ++i) status = victim.Append();
+  for (int i = 0; i < 1000 && status.ok(); ++i) status = victim.Append();
   CHECK_FALSE(status.ok());
 }
 
