@@ -100,7 +100,9 @@ absl::Status EngineImpl::DeleteUnknownLogs(EngineReport* report) {
   for (TopicPartition& partition : logs_->Partitions()) {
     const std::shared_ptr<Topic> topic = topics_->Find(partition.topic);
     if (topic != nullptr && partition.partition.value() < topic->partition_count()) continue;
-    if (topic == nullptr && topics_->WasDeleted(partition.topic)) {
+    const std::optional<TopicId> id = topics_->DeletedAs(partition.topic);
+    // A later topic of the same name has another id.
+    if (topic == nullptr && id.has_value() && logs_->TopicIdOf(partition).value_or(*id) == *id) {
       deleted.push_back(std::move(partition));
       continue;
     }

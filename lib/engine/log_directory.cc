@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "log/log_files.h"
 #include "log/log_manager.h"
+#include "log/text_checkpoints.h"
 #include "millrace/status.h"
 #include "partition/topic_records.h"
 
@@ -92,8 +93,13 @@ class Handle final : public LogHandle {
 
 class ManagedLogs final : public LogDirectory {
  public:
-  ManagedLogs(std::unique_ptr<LogManager> manager, FileSystem* files, Logger* logger, bool read_only)
-      : manager_(std::move(manager)), files_(files), logger_(logger), read_only_(read_only) {}
+  ManagedLogs(std::unique_ptr<LogManager> manager, std::string_view directory, FileSystem* files,
+              Logger* logger, bool read_only)
+      : manager_(std::move(manager)),
+        directory_(directory),
+        files_(files),
+        logger_(logger),
+        read_only_(read_only) {}
 
   absl::StatusOr<std::shared_ptr<LogHandle>> OpenLog(const TopicPartition& partition, TopicId id,
                                                      std::shared_ptr<const TopicConfig> config) override {
@@ -130,6 +136,13 @@ class ManagedLogs final : public LogDirectory {
     }
     return partitions;
   }
+  std::optional<TopicId> TopicIdOf(const TopicPartition& partition) override {
+    const auto text =
+        ReadTextFile(files_, JoinPath(JoinPath(directory_, partition.ToString()), kPartitionMetadataFile));
+    if (!text.ok()) return std::nullopt;
+    const absl::StatusOr<TopicId> id = DecodePartitionMetadata(*text);
+    return id.ok() ? std::optional(*id) : std::nullopt;
+  }
   absl::Status Checkpoint(std::string_view directory) override {
     MILLRACE_RETURN_IF_ERROR(MakeParents(files_, directory));
     MILLRACE_RETURN_IF_ERROR(files_->CreateDirectory(directory));
@@ -162,6 +175,7 @@ class ManagedLogs final : public LogDirectory {
 
  private:
   const std::unique_ptr<LogManager> manager_;
+  const std::string directory_;
   FileSystem* const files_;
   Logger* const logger_;
   const bool read_only_;
@@ -224,7 +238,8 @@ absl::StatusOr<std::unique_ptr<LogDirectory>> LogDirectory::Open(std::string_vie
                        [borrowed] { return borrowed->pinned().views; });
   metrics->AddCallback("millrace_log_pinned_deleted_bytes", "Bytes of deleted segments that readers hold.",
                        {}, [borrowed] { return borrowed->pinned().deleted_bytes; });
-  return std::make_unique<ManagedLogs>(std::move(manager), env.files, env.logger, options.read_only);
+  return std::make_unique<ManagedLogs>(std::move(manager), directory, env.files, env.logger,
+                                       options.read_only);
 }
 
 }  // namespace millrace::inline v0

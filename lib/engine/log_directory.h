@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,6 +41,8 @@ class LogDirectory : public LogSource {
   virtual absl::Status Refresh() = 0;
   // The partitions that have a log.
   virtual std::vector<TopicPartition> Partitions() = 0;
+  // Whose a log is, by its partition.metadata; nullopt while that is not written. Reads a file.
+  virtual std::optional<TopicId> TopicIdOf(const TopicPartition& partition) = 0;
   // Copies all logs as of now into `directory`, which must not exist.
   virtual absl::Status Checkpoint(std::string_view directory) = 0;
   // Flushes and closes every log, and gives up the lock. kDeadlineExceeded: some were left as a killed

@@ -232,17 +232,15 @@ absl::Status LogImpl::TakeDurable(std::vector<absl::AnyInvocable<void(absl::Stat
   }
   MutexLock lock(&sync_mutex_);
   if (completing_) return absl::OkStatus();
-  const auto take = [&](auto end) {
-    for (auto one = durable_.begin(); one != end; ++one) ready->push_back(std::move(one->second));
-    durable_.erase(durable_.begin(), end);
-  };
   absl::Status status;
-  take(durable_.upper_bound(flushed_offset()));
-  if (ready->empty() && (closed || !sync_error_.ok())) {
+  auto end = durable_.upper_bound(flushed_offset());
+  if (end == durable_.begin() && (closed || !sync_error_.ok())) {
     status = sync_error_;
     if (closed) status.Update(Error(ErrorCode::kKafkaStorageError, absl::StrFormat("%s was closed", name_)));
-    take(durable_.end());
+    end = durable_.end();
   }
+  for (auto one = durable_.begin(); one != end; ++one) ready->push_back(std::move(one->second));
+  durable_.erase(durable_.begin(), end);
   completing_ = !ready->empty();
   if (!durable_.empty() && !std::exchange(durable_posted_, true))
     Background([](LogImpl* log) { log->RunDurable(); });

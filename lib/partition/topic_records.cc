@@ -92,7 +92,7 @@ absl::Status TopicsState::Apply(uint8_t type, std::span<const std::byte> payload
   if (found == topics.end()) return Malformed("speaks of a topic that does not exist");
   switch (static_cast<TopicRecordType>(type)) {
     case TopicRecordType::kDeleted:
-      deleted.insert(found->second.name);
+      deleted[found->second.name] = id;
       topics.erase(found);
       break;
     case TopicRecordType::kPartitions: {

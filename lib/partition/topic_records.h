@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <set>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
@@ -46,8 +46,8 @@ struct TopicsState {
   // By id.
   absl::btree_map<TopicId, TopicData> topics = {};
   int64_t producer_ids = 0;
-  // Names of topics that were deleted, and not created again. Forgotten when the file is replaced.
-  std::set<std::string, std::less<>> deleted = {};
+  // Topics that were deleted, by name, and not created again. Forgotten when the file is replaced.
+  std::map<std::string, TopicId, std::less<>> deleted = {};
 
   // Applies one record. kDataLoss: malformed, or it contradicts what came before; kUnimplemented: of a type
   // or with a setting that this version does not know.

@@ -7,8 +7,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -119,9 +119,12 @@ class TopicRegistry {
   std::shared_ptr<Topic> Find(TopicId id) const;
   // Sorted by name.
   std::vector<std::shared_ptr<Topic>> All() const;
-  // Whether the file said, when it was opened, that the topic was deleted: what is still there of it may go.
-  // Of other names nothing is known.
-  bool WasDeleted(std::string_view name) const { return deleted_.contains(name); }
+  // The id of the topic of that name of which the file said, when it was opened, that it was deleted: what is
+  // still there of it may go. Of other names nothing is known.
+  std::optional<TopicId> DeletedAs(std::string_view name) const {
+    const auto found = deleted_.find(name);
+    return found == deleted_.end() ? std::nullopt : std::optional(found->second);
+  }
   // Rises when topics are created, deleted or grow: a cheap "has anything changed?" for pollers.
   uint64_t changes() const { return changes_.load(std::memory_order_acquire); }
   void AddListener(TopicListener* listener);
@@ -180,7 +183,7 @@ class TopicRegistry {
   std::atomic<uint64_t> changes_ = 0;
 
   // Fixed at Open.
-  std::set<std::string, std::less<>> deleted_;
+  std::map<std::string, TopicId, std::less<>> deleted_;
   mutable Mutex change_mutex_;
   std::unique_ptr<RecordFile> file_ ABSL_GUARDED_BY(change_mutex_);
   // A write failed: the file is written anew before the next change.

@@ -4,6 +4,7 @@
 #define MILLRACE_TEST_ENGINE_ENGINE_SUPPORT_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +29,7 @@ class FakeLogDirectory final : public LogDirectory {
   void StartBackground() override {}
   absl::Status Refresh() override { return absl::OkStatus(); }
   std::vector<TopicPartition> Partitions() override { return {}; }
+  std::optional<TopicId> TopicIdOf(const TopicPartition&) override { return std::nullopt; }
   absl::Status Checkpoint(std::string_view) override { return absl::UnimplementedError("fake"); }
   absl::Status Close(MonotonicNanos) override { return absl::OkStatus(); }
 

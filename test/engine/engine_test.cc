@@ -262,6 +262,89 @@ TEST_CASE("what an engine refuses to open, with what it says, and that nothing i
   CHECK(std::filesystem::exists(dir.Path("events/a-0")));
 }
 
+TEST_CASE("a topic made again keeps its records though the registry remembers its predecessor's end alone") {
+  test::TempDir dir;
+  const EngineOptions options{.directory = dir.Path("events")};
+  const std::string topics = dir.Path("events/millrace.topics");
+  {
+    auto engine = Open(options);
+    REQUIRE(engine->CreateTopic("orders").ok());
+    Send(*engine, "orders", {"old"});
+    REQUIRE(engine->admin().DeleteTopic("orders").ok());
+    REQUIRE(engine->Close().ok());
+  }
+  std::filesystem::copy_file(topics, dir.Path("kept"));
+  {
+    auto engine = Open(options);
+    REQUIRE(engine->CreateTopic("orders").ok());
+    Send(*engine, "orders", {"new"});
+    REQUIRE(engine->Close().ok());
+  }
+  std::filesystem::copy_file(dir.Path("kept"), topics, std::filesystem::copy_options::overwrite_existing);
+  for (int opening = 0; opening < 2; ++opening) {
+    EngineReport report;
+    auto engine = Engine::Open(options, &report);
+    REQUIRE(engine.ok());
+    CHECK(std::any_of(report.notes.begin(), report.notes.end(),
+                      [](const std::string& note) { return note.starts_with("orders-0 is of no topic"); }));
+  }
+  auto engine = Open(options);
+  REQUIRE(engine->CreateTopic("orders").ok());
+  CHECK(Read(*engine, "orders") == Values{"new"});
+}
+
+TEST_CASE("options that cannot be meant are refused by name") {
+  const auto refused = [](const absl::Status& status, std::string_view field) {
+    return ErrorCodeOf(status) == ErrorCode::kInvalidConfig &&
+           std::string(status.message()).find(field) != std::string::npos;
+  };
+  CHECK(EngineOptions{}.Validate().ok());
+  const std::vector<std::pair<std::string_view, EngineOptions>> engines = {
+      {"budgets.descriptors", {.budgets = {.descriptors = 63}}},
+      {"budgets.mappings", {.budgets = {.mappings = 63}}},
+      {"budgets.memory_bytes", {.budgets = {.memory_bytes = 1000}}},
+      {"budgets.partitions", {.budgets = {.partitions = 0}}},
+      {"num_partitions", {.num_partitions = 0}},
+      {"offsets_topic_num_partitions", {.offsets_topic_num_partitions = 0}},
+      {"offsets_retention", {.offsets_retention = absl::ZeroDuration()}},
+      {"group_min_session_timeout", {.group_min_session_timeout = absl::ZeroDuration()}},
+      {"group_min_session_timeout", {.group_max_session_timeout = absl::Milliseconds(1)}},
+      {"group_initial_rebalance_delay", {.group_initial_rebalance_delay = -absl::Seconds(1)}},
+      {"group_max_size", {.group_max_size = 0}},
+      {"offset_metadata_max_bytes", {.offset_metadata_max_bytes = -1}},
+      {"retention_check_interval", {.retention_check_interval = absl::ZeroDuration()}},
+      {"cleaner_io_max_bytes_per_second", {.cleaner_io_max_bytes_per_second = 0}},
+      {"cleaner_dedupe_buffer_bytes", {.cleaner_dedupe_buffer_bytes = 1}},
+      {"read_only", {.read_only = true}},
+      {"retention.ms", {.topic_defaults = {.retention_ms = -2}}},
+  };
+  for (const auto& [field, options] : engines) {
+    INFO(field);
+    CHECK(refused(options.Validate(), field));
+    CHECK(refused(Engine::Open(options).status(), field));
+  }
+  const std::vector<std::pair<std::string_view, ProducerOptions>> producers = {
+      {"acks", {.acks = static_cast<Acks>(7)}},
+      {"linger", {.linger = -absl::Seconds(1)}},
+      {"linger", {.linger = absl::Hours(2)}},
+      {"batch_bytes", {.batch_bytes = 60}},
+      {"max_request_bytes", {.max_request_bytes = 0}},
+      {"buffer_bytes", {.buffer_bytes = 1}},
+      {"max_block", {.max_block = -absl::Seconds(1)}},
+      {"compression", {.compression = static_cast<Compression>(5)}},
+      {"compression_level", {.compression_level = 1}},
+      {"compression_level", {.compression = Compression::kGzip, .compression_level = 10}},
+      {"compression_level", {.compression = Compression::kLz4, .compression_level = 0}},
+      {"compression_level", {.compression = Compression::kZstd, .compression_level = 23}},
+  };
+  const auto engine = Open({});
+  for (const auto& [field, options] : producers) {
+    INFO(field);
+    CHECK(refused(engine->NewProducer(options).status(), field));
+  }
+  CHECK(engine->NewProducer({.compression = Compression::kZstd, .compression_level = 22}).ok());
+}
+
 TEST_CASE("topics: created, listed, described, changed, deleted") {
   auto engine = Open({.topic_defaults = {.retention_ms = 1234}});
   Admin& admin = engine->admin();
