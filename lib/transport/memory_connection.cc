@@ -8,25 +8,29 @@ namespace millrace::inline v0 {
 namespace {
 
 constexpr size_t kScratchBytes = 16 * 1024;
+constexpr int64_t kRetryNanos = 100'000'000;
 
 }  // namespace
 
 bool MemoryConnections::Add(std::shared_ptr<MemoryConnection> connection) {
   MutexLock lock(&mutex_);
   if (shut_) return false;
-  open_.insert(std::move(connection));
+  const uint64_t number = connection->number();
+  open_.emplace(number, std::move(connection));
   return true;
 }
 
-void MemoryConnections::Remove(const std::shared_ptr<MemoryConnection>& connection) {
+void MemoryConnections::Remove(const MemoryConnection& connection) {
   MutexLock lock(&mutex_);
-  open_.erase(connection);
+  open_.erase(connection.number());
 }
 
 std::vector<std::shared_ptr<MemoryConnection>> MemoryConnections::Shut() {
   MutexLock lock(&mutex_);
   shut_ = true;
-  return {open_.begin(), open_.end()};
+  std::vector<std::shared_ptr<MemoryConnection>> open;
+  for (const auto& [number, connection] : open_) open.push_back(connection);
+  return open;
 }
 
 MemoryConnection::MemoryConnection(std::shared_ptr<MemoryNetwork> network,
@@ -36,6 +40,7 @@ MemoryConnection::MemoryConnection(std::shared_ptr<MemoryNetwork> network,
     : StreamConnection(network->env().clock, options, std::move(handler), peer_address),
       network_(std::move(network)),
       connections_(std::move(connections)),
+      number_(network_->NextNumber()),
       host_(std::move(host)),
       target_(std::move(peer_address)) {}
 
@@ -46,6 +51,7 @@ MemoryConnection::MemoryConnection(std::shared_ptr<MemoryNetwork> network,
     : StreamConnection(network->env().clock, listener, std::move(peer_address), listener->address()),
       network_(std::move(network)),
       connections_(std::move(connections)),
+      number_(network_->NextNumber()),
       in_(std::move(in)),
       out_(std::move(out)) {}
 
@@ -111,6 +117,12 @@ void MemoryConnection::SetTimer(MonotonicNanos when) {
   });
 }
 
+void MemoryConnection::SignalAt(MonotonicNanos when, uint32_t events) {
+  network_->env().executor->PostAt(when, [weak = weak_from_this(), events] {
+    if (const auto self = weak.lock()) static_cast<MemoryConnection&>(*self).Signal(events);
+  });
+}
+
 // --- Connecting
 
 void MemoryConnection::Start() {
@@ -119,14 +131,13 @@ void MemoryConnection::Start() {
   const int64_t delay = rules == nullptr ? 0 : rules->OnConnect(host_, HostOf(target_));
   if (delay == 0) return Signal(kConnect);
   Signal(kWoken);  // the deadline runs
-  network_->env().executor->PostAt(clock()->Monotonic() + delay, [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) static_cast<MemoryConnection&>(*self).Signal(kConnect);
-  });
+  SignalAt(clock()->Monotonic() + delay, kConnect);
 }
 
 void MemoryConnection::Establish() {
-  // Nobody answers: connect_timeout ends it.
-  if (in_ != nullptr || network_->Blocked(host_, target_)) return;
+  if (in_ != nullptr || stream_closed_) return;
+  // Nobody answers: it tries again, until connect_timeout.
+  if (network_->Blocked(host_, target_)) return SignalAt(clock()->Monotonic() + kRetryNanos, kConnect);
   absl::StatusOr<MemoryNetwork::Link> link = MemoryNetwork::Connect(network_, host_, target_, Self());
   if (!link.ok()) return AbortWith(link.status());
   in_ = link->in;
@@ -142,13 +153,14 @@ std::span<std::byte> MemoryConnection::Scratch() {
 }
 
 void MemoryConnection::CloseStream() {
+  stream_closed_ = true;
   if (timer_.value() != 0) network_->env().executor->Cancel(timer_);
   if (in_ != nullptr) in_->CloseReader();
   if (out_ != nullptr) out_->CloseWriter();
 }
 
 void MemoryConnection::Forget() {
-  connections_->Remove(Self());
+  connections_->Remove(*this);
 }
 
 }  // namespace millrace::inline v0

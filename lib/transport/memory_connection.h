@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
+#include "absl/container/btree_map.h"
 #include "base/mutex.h"
 #include "transport/memory_network.h"
 #include "transport/stream_connection.h"
@@ -23,20 +23,21 @@ class MemoryConnections {
  public:
   // False: the transport is gone.
   bool Add(std::shared_ptr<MemoryConnection> connection);
-  void Remove(const std::shared_ptr<MemoryConnection>& connection);
+  void Remove(const MemoryConnection& connection);
   // Adds no more; returns those that are open.
   std::vector<std::shared_ptr<MemoryConnection>> Shut();
 
  private:
   Mutex mutex_;
-  absl::flat_hash_set<std::shared_ptr<MemoryConnection>> open_ ABSL_GUARDED_BY(mutex_);
+  // By number: in the order in which they were made, in a simulation too.
+  absl::btree_map<uint64_t, std::shared_ptr<MemoryConnection>> open_ ABSL_GUARDED_BY(mutex_);
   bool shut_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 // Its turns are tasks of the executor: at most one waits or runs at a time, which makes them its loop.
 class MemoryConnection final : public StreamConnection, public PipeEnd {
  public:
-  // The connecting side: the first turn connects it, `delay_nanos` from Start().
+  // The connecting side.
   MemoryConnection(std::shared_ptr<MemoryNetwork> network, std::shared_ptr<MemoryConnections> connections,
                    std::string host, std::string peer_address, std::unique_ptr<ConnectionHandler> handler,
                    const ConnectionOptions& options);
@@ -45,6 +46,8 @@ class MemoryConnection final : public StreamConnection, public PipeEnd {
                    std::string peer_address, std::shared_ptr<ListenerState> listener,
                    std::shared_ptr<MemoryPipe> in, std::shared_ptr<MemoryPipe> out);
 
+  // Of its network, from 1.
+  uint64_t number() const { return number_; }
   // To be called once it is registered.
   void Start();
   // Runs its last turn here and now, and no other after: its transport is being destroyed.
@@ -78,9 +81,11 @@ class MemoryConnection final : public StreamConnection, public PipeEnd {
   void Post();
   void RunTurn();
   void Establish();
+  void SignalAt(MonotonicNanos when, uint32_t events);
 
   const std::shared_ptr<MemoryNetwork> network_;
   const std::shared_ptr<MemoryConnections> connections_;
+  const uint64_t number_;
   const std::string host_;    // of the connecting side
   const std::string target_;  // likewise
 
@@ -89,6 +94,7 @@ class MemoryConnection final : public StreamConnection, public PipeEnd {
   std::shared_ptr<MemoryPipe> out_;
   std::vector<std::byte> scratch_;
   TimerId timer_{0};
+  bool stream_closed_ = false;
 
   Mutex turn_mutex_;
   CondVar turn_over_;

@@ -4,6 +4,7 @@
 #ifndef MILLRACE_TRANSPORT_MEMORY_NETWORK_H_
 #define MILLRACE_TRANSPORT_MEMORY_NETWORK_H_
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -44,6 +45,8 @@ class MemoryNetwork {
   void Remove(const ListenerState& listener);
   // Null: nobody.
   std::shared_ptr<const Place> Find(std::string_view address) const;
+  // Of the next connection.
+  uint64_t NextNumber() { return next_number_.fetch_add(1); }
   // The address of the next connection that `host` makes.
   std::string NextClient(std::string_view host);
 
@@ -65,6 +68,8 @@ class MemoryNetwork {
 
   const Env env_;
   NetworkRules* const rules_;
+
+  std::atomic<uint64_t> next_number_{1};
 
   mutable Mutex mutex_;
   // Null: reserved.

@@ -6,24 +6,17 @@
 
 #include "millrace/testing/conformance.h"
 #include "millrace/testing/sim_env.h"
-#include "transport/memory_raw_peer.h"
+#include "testing/memory_raw_peer.h"
+#include "transport/findings.h"
 
 namespace millrace {
 namespace {
 
-class Findings {
- public:
-  // const, as absl::FunctionRef asks for.
-  void operator()(std::string_view wrong) const { lines_.emplace_back(wrong); }
-  const std::vector<std::string>& lines() const { return lines_; }
-
- private:
-  mutable std::vector<std::string> lines_;
-};
+using test::Findings;
 
 // The suite over transports that `make` gives for a network in a simulated world.
 template <typename Make>
-std::vector<std::string> CheckSimulated(Make make) {
+std::string CheckSimulated(Make make) {
   SimEnv sim(1);
   std::shared_ptr<MemoryNetwork> network;
   const auto new_transport = [&] {
@@ -31,7 +24,7 @@ std::vector<std::string> CheckSimulated(Make make) {
     return make(NewMemoryTransport(network, "client"));
   };
   const auto connect_raw = [&](std::string_view address) {
-    return test::MemoryRawPeer::Connect(network, address);
+    return MemoryRawPeer::Connect(network, "raw", address);
   };
   const auto drive = [&] {
     if (sim.executor->RunReady(1000) == 0) sim.executor->RunFor(1'000'000);
@@ -45,17 +38,11 @@ std::vector<std::string> CheckSimulated(Make make) {
                   .clock = &sim.clock,
                   .address = "somewhere:0"},
                  findings);
-  return findings.lines();
-}
-
-std::string Joined(const std::vector<std::string>& lines) {
-  std::string text;
-  for (const std::string& line : lines) text += line + "\n";
-  return text;
+  return findings.text();
 }
 
 TEST_CASE("The in-memory transport conforms on one thread") {
-  CHECK(Joined(CheckSimulated([](std::unique_ptr<Transport> plain) { return plain; })) == "");
+  CHECK(CheckSimulated([](std::unique_ptr<Transport> plain) { return plain; }) == "");
 }
 
 TEST_CASE("The in-memory transport conforms on several threads") {
@@ -68,7 +55,7 @@ TEST_CASE("The in-memory transport conforms on several threads") {
     return NewMemoryTransport(network, "client");
   };
   const auto connect_raw = [&](std::string_view address) {
-    return test::MemoryRawPeer::Connect(network, address);
+    return MemoryRawPeer::Connect(network, "raw", address);
   };
   const auto drive = [] { std::this_thread::sleep_for(std::chrono::milliseconds(1)); };
   const auto start = [&](absl::AnyInvocable<void()> task) { threads.emplace_back(std::move(task)); };
@@ -81,7 +68,7 @@ TEST_CASE("The in-memory transport conforms on several threads") {
                   .address = "somewhere:0"},
                  findings);
   for (std::thread& thread : threads) thread.join();
-  CHECK(Joined(findings.lines()) == "");
+  CHECK(findings.text() == "");
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // MemoryRawPeer: a raw client of listeners within the process.
 
-#ifndef MILLRACE_TEST_TRANSPORT_MEMORY_RAW_PEER_H_
-#define MILLRACE_TEST_TRANSPORT_MEMORY_RAW_PEER_H_
+#ifndef MILLRACE_TESTING_MEMORY_RAW_PEER_H_
+#define MILLRACE_TESTING_MEMORY_RAW_PEER_H_
 
 #include <memory>
 #include <string_view>
@@ -11,14 +11,15 @@
 #include "millrace/testing/conformance.h"
 #include "transport/memory_network.h"
 
-namespace millrace::test {
+namespace millrace::inline v0 {
 
 class MemoryRawPeer final : public RawPeer {
  public:
+  // Null if nobody listens there.
   static std::unique_ptr<RawPeer> Connect(const std::shared_ptr<MemoryNetwork>& network,
-                                          std::string_view address) {
+                                          std::string_view host, std::string_view address) {
     auto end = std::make_shared<Deaf>();
-    auto link = MemoryNetwork::Connect(network, "raw", address, end);
+    auto link = MemoryNetwork::Connect(network, host, address, end);
     if (!link.ok()) return nullptr;
     return std::make_unique<MemoryRawPeer>(std::move(end), *std::move(link));
   }
@@ -57,6 +58,6 @@ class MemoryRawPeer final : public RawPeer {
   const MemoryNetwork::Link link_;
 };
 
-}  // namespace millrace::test
+}  // namespace millrace::inline v0
 
-#endif  // MILLRACE_TEST_TRANSPORT_MEMORY_RAW_PEER_H_
+#endif  // MILLRACE_TESTING_MEMORY_RAW_PEER_H_
