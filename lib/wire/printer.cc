@@ -27,6 +27,25 @@ std::string QuoteForLog(std::string_view text) {
   return quoted;
 }
 
+void Printer::Name(const Field& field, bool is_first) {
+  if (!is_first) line_ += ' ';
+  line_ += field.name;
+  line_ += '=';
+}
+
+void Printer::Word(std::string_view word) {
+  line_ += word;
+}
+
+void Printer::Integer(int64_t value) {
+  StrAppend(&line_, value);
+}
+
+void Printer::Text(std::string_view text, const Field& field) {
+  if (field.secret) return Size(text.size());
+  line_ += QuoteForLog(text);
+}
+
 void Printer::Double(double value) {
   StrAppend(&line_, absl::StrFormat("%.17g", value));
 }

@@ -15,6 +15,7 @@
 #include <type_traits>
 
 #include "absl/status/status.h"
+#include "millrace/export.h"
 #include "millrace/types.h"
 #include "millrace/wire/fields.h"
 
@@ -77,23 +78,19 @@ class Decoder {
 
   template <typename S>
   int64_t Tag(S& message, int64_t previous) {
-    const uint32_t tag = Uvarint("tag");
-    const uint32_t size = Uvarint("tag size");
+    const TagHead head = ReadTagHead(previous);
     if (!status_.ok()) return previous;
-    if (static_cast<int64_t>(tag) <= previous) return Fail("tag", "is out of order or doubled"), previous;
-    if (size > left()) return Fail("tag size", "goes past the end"), previous;
-    const size_t end = at_ + size;
     const auto whole = bytes_;
-    bytes_ = bytes_.first(end);
-    TagVisitor<S> visitor{*this, message, tag};
+    bytes_ = bytes_.first(head.end);
+    TagVisitor<S> visitor{*this, message, head.tag};
     S::Fields(visitor);
     bytes_ = whole;
     if (!visitor.found) {
-      at_ = end;  // a field of a later version
-    } else if (status_.ok() && at_ != end) {
+      at_ = head.end;  // a field of a later version
+    } else if (status_.ok() && at_ != head.end) {
       Fail("tag size", "differs from the field's");
     }
-    return tag;
+    return head.tag;
   }
 
   template <typename M>
@@ -105,53 +102,23 @@ class Decoder {
     flexible_from_ = outer;
   }
 
-  void Fail(std::string_view field, std::string_view what) {
-    if (status_.ok()) status_ = internal::DecodeError(field, version_, at_, what);
-  }
+  // What does not depend on a message's type is compiled once, in decoder.cc.
+  struct TagHead {
+    uint32_t tag = 0;
+    size_t end = 0;
+  };
+  MILLRACE_EXPORT TagHead ReadTagHead(int64_t previous);
+  MILLRACE_EXPORT void Fail(std::string_view field, std::string_view what);
   bool Need(size_t n, std::string_view field) {
     if (n <= left()) return true;
     Fail(field, "goes past the end");
     return false;
   }
-  template <typename U>
-  U Big(std::string_view field) {
-    if (!Need(sizeof(U), field)) return 0;
-    U bits = 0;
-    for (size_t i = 0; i < sizeof(U); ++i) {
-      bits = static_cast<U>((static_cast<uint64_t>(bits) << 8) | static_cast<uint8_t>(bytes_[at_ + i]));
-    }
-    at_ += sizeof(U);
-    return bits;
-  }
-  uint32_t Uvarint(std::string_view field) {
-    uint64_t value = 0;
-    for (int shift = 0; shift < 35; shift += 7) {
-      const uint8_t next = Big<uint8_t>(field);
-      if (!status_.ok()) return 0;
-      value |= static_cast<uint64_t>(next & 127) << shift;
-      if (next < 128) {
-        if (value > UINT32_MAX) break;
-        return static_cast<uint32_t>(value);
-      }
-    }
-    Fail(field, "is a malformed number");
-    return 0;
-  }
-
+  // A number of so many bytes.
+  MILLRACE_EXPORT uint64_t Big(size_t size, std::string_view field);
+  MILLRACE_EXPORT uint32_t Uvarint(std::string_view field);
   // A length or count; -1: null.
-  int64_t Length(bool wide, const Field& field) {
-    int64_t n = 0;
-    if (flexible()) {
-      n = static_cast<int64_t>(Uvarint(field.name)) - 1;
-    } else if (wide) {
-      n = static_cast<int32_t>(Big<uint32_t>(field.name));
-    } else {
-      n = static_cast<int16_t>(Big<uint16_t>(field.name));
-    }
-    if (n < -1) Fail(field.name, "has a negative length");
-    if (!wide && n > INT16_MAX) Fail(field.name, "is longer than 32,767 bytes");
-    return n;
-  }
+  MILLRACE_EXPORT int64_t Length(bool wide, const Field& field);
 
   template <typename T>
   void Value(T& value, const Field& field) {
@@ -178,7 +145,7 @@ class Decoder {
   void MaybeNull(std::optional<T>& value, const Field& field) {
     const bool nullable = field.nullable.Has(version_);
     if constexpr (internal::Struct<T>) {
-      const auto marker = nullable ? static_cast<int8_t>(Big<uint8_t>(field.name)) : int8_t{1};
+      const auto marker = nullable ? static_cast<int8_t>(Big(1, field.name)) : int8_t{1};
       if (!status_.ok()) return;
       value.reset();
       if (marker == 1) {
@@ -228,11 +195,11 @@ class Decoder {
   template <typename T>
   void Scalar(T& value, const Field& field) {
     if constexpr (std::same_as<T, bool>) {
-      value = Big<uint8_t>(field.name) != 0;
+      value = Big(1, field.name) != 0;
     } else if constexpr (std::same_as<T, double>) {
-      value = std::bit_cast<double>(Big<uint64_t>(field.name));
+      value = std::bit_cast<double>(Big(8, field.name));
     } else {
-      value = static_cast<T>(Big<std::make_unsigned_t<T>>(field.name));
+      value = static_cast<T>(Big(sizeof(T), field.name));
     }
   }
 

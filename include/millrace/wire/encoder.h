@@ -3,17 +3,18 @@
 #ifndef MILLRACE_WIRE_ENCODER_H_
 #define MILLRACE_WIRE_ENCODER_H_
 
-#include <algorithm>
 #include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "millrace/export.h"
 #include "millrace/types.h"
 #include "millrace/wire/fields.h"
 
@@ -50,12 +51,25 @@ class Encoder {
  private:
   bool flexible() const { return version_ >= flexible_from_; }
 
+  // What does not depend on a message's type is compiled once, in encoder.cc.
+  struct TaggedField {
+    uint32_t tag = 0;
+    Bytes body = {};
+  };
+  MILLRACE_EXPORT void WriteTagged(std::vector<TaggedField>* fields);
+  MILLRACE_EXPORT static void Add(std::vector<TaggedField>* fields, uint32_t tag, Bytes&& body);
+  MILLRACE_EXPORT void Length(size_t n, size_t max, bool wide, const Field& field);
+  MILLRACE_EXPORT void Null(bool wide);
+  MILLRACE_EXPORT void Text(std::string_view text, const Field& field);
+  MILLRACE_EXPORT void Blob(std::span<const std::byte> bytes, bool may_be_piece, const Field& field);
+  MILLRACE_EXPORT void Fail(const Field& field, std::string_view what);
+
   // Visits the fields of one struct: first the plain ones as they come, the tagged ones gathered for the end.
   template <typename S>
   struct Visitor {
     Encoder& encoder;
     const S& message;
-    std::vector<std::pair<uint32_t, Bytes>> tagged = {};
+    std::vector<TaggedField> tagged = {};
 
     template <typename M>
     void operator()(M S::* member, const Field& field) {
@@ -72,7 +86,7 @@ class Encoder {
       Encoder inner(&body, encoder.version_, field.flexible.value_or(encoder.flexible_from_));
       inner.Value(message.*member, field);
       if (!inner.status_.ok()) encoder.status_ = inner.status_;
-      tagged.emplace_back(tag, std::move(body));
+      Add(&tagged, tag, std::move(body));
     }
   };
 
@@ -81,19 +95,13 @@ class Encoder {
     Visitor<S> visitor{*this, message};
     S::Fields(visitor);
     if (!flexible() || !status_.ok()) return;
-    std::ranges::sort(visitor.tagged, {}, &std::pair<uint32_t, Bytes>::first);
-    sink_.Uvarint(static_cast<uint32_t>(visitor.tagged.size()));
-    for (const auto& [tag, body] : visitor.tagged) {
-      sink_.Uvarint(tag);
-      sink_.Uvarint(static_cast<uint32_t>(body.size()));
-      sink_.Raw(body.data(), body.size());
-    }
+    WriteTagged(&visitor.tagged);
   }
 
   template <typename S, typename M>
   void Absent(const S& message, M S::* member, const Field& field) {
     if (field.ignorable || internal::IsDefault(message, member)) return;
-    status_ = internal::EncodeError(field.name, version_, "has a value, which this version cannot carry");
+    Fail(field, "has a value, which this version cannot carry");
   }
 
   template <typename S, typename M>
@@ -106,27 +114,6 @@ class Encoder {
     flexible_from_ = outer;
   }
 
-  void Length(size_t n, size_t max, bool wide, const Field& field) {
-    if (n > max) {
-      status_ = internal::EncodeError(field.name, version_, "is too long");
-    } else if (flexible()) {
-      sink_.Uvarint(static_cast<uint32_t>(n + 1));
-    } else if (wide) {
-      sink_.Big(static_cast<uint32_t>(n));
-    } else {
-      sink_.Big(static_cast<uint16_t>(n));
-    }
-  }
-  void Null(bool wide) {
-    if (flexible()) {
-      sink_.Uvarint(0);
-    } else if (wide) {
-      sink_.Big(uint32_t{UINT32_MAX});
-    } else {
-      sink_.Big(uint16_t{UINT16_MAX});
-    }
-  }
-
   template <typename T>
   void Value(const T& value, const Field& field) {
     if (!status_.ok()) return;
@@ -134,7 +121,7 @@ class Encoder {
       using Inner = typename T::value_type;
       const bool nullable = field.nullable.Has(version_);
       if (!value.has_value() && !nullable) {
-        status_ = internal::EncodeError(field.name, version_, "is null, which this version does not allow");
+        Fail(field, "is null, which this version does not allow");
       } else if constexpr (internal::Struct<Inner>) {
         if (nullable) sink_.Big(static_cast<uint8_t>(value.has_value() ? 1 : -1));
         if (value.has_value()) Body(*value);
@@ -148,18 +135,9 @@ class Encoder {
     } else if constexpr (std::same_as<T, TopicId>) {
       sink_.Raw(value.bytes.data(), value.bytes.size());
     } else if constexpr (internal::Text<T>) {
-      Length(value.size(), INT16_MAX, false, field);
-      if (status_.ok()) sink_.Raw(value.data(), value.size());
+      Text(value, field);
     } else if constexpr (internal::Blob<T>) {
-      Length(value.size(), INT32_MAX - 1, true, field);
-      if (!status_.ok()) return;
-      if constexpr (std::same_as<T, std::span<const std::byte>>) {
-        if (pieces_ != nullptr && !value.empty() && value.size() >= piece_bytes_min_) {
-          pieces_->push_back({.at = to_->size(), .bytes = value});
-          return;
-        }
-      }
-      sink_.Raw(value.data(), value.size());
+      Blob(value, std::same_as<T, std::span<const std::byte>>, field);
     } else if constexpr (internal::Array<T>) {
       Length(value.size(), INT32_MAX - 1, true, field);
       for (const auto& element : value) Value(element, field);

@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <ranges>
 #include <span>
 #include <string>
 #include <string_view>
@@ -168,11 +167,7 @@ bool IsDefault(const S& message, M S::* member) {
 class Sink {
  public:
   explicit Sink(Bytes* to) : to_(to) {}
-  void Raw(const void* data, size_t size) {
-    if (size == 0) return;
-    const auto* from = static_cast<const std::byte*>(data);
-    to_->insert(to_->end(), from, from + size);
-  }
+  MILLRACE_EXPORT void Raw(const void* data, size_t size);
   template <typename U>
   void Big(U bits) {
     static_assert(std::is_unsigned_v<U>);
@@ -182,13 +177,7 @@ class Sink {
     }
     Raw(bytes, sizeof(U));
   }
-  void Uvarint(uint32_t n) {
-    while (n > 127) {
-      Big<uint8_t>(static_cast<uint8_t>((n & 127) | 128));
-      n >>= 7;
-    }
-    Big<uint8_t>(static_cast<uint8_t>(n));
-  }
+  MILLRACE_EXPORT void Uvarint(uint32_t n);
 
  private:
   Bytes* to_;

@@ -47,10 +47,8 @@ class Printer {
     template <typename M>
     void operator()(M S::* member, const Field& field) {
       if (!field.versions.Has(printer.version_)) return;
-      if (!is_first) printer.line_ += ' ';
+      printer.Name(field, is_first);
       is_first = false;
-      printer.line_ += field.name;
-      printer.line_ += '=';
       printer.Value(message.*member, field);
     }
     template <typename M>
@@ -63,18 +61,17 @@ class Printer {
   void Value(const T& value, const Field& field) {
     if constexpr (internal::Optional<T>) {
       if (value.has_value()) return Value(*value, field);
-      line_ += "null";
+      Word("null");
     } else if constexpr (std::same_as<T, bool>) {
-      line_ += value ? "true" : "false";
+      Word(value ? "true" : "false");
     } else if constexpr (std::same_as<T, double>) {
       Double(value);
     } else if constexpr (internal::Number<T>) {
-      line_ += std::to_string(value);
+      Integer(value);
     } else if constexpr (std::same_as<T, Uuid>) {
-      line_ += value.ToString();
+      Word(value.ToString());
     } else if constexpr (internal::Text<T>) {
-      if (field.secret) return Size(value.size());
-      line_ += QuoteForLog(value);
+      Text(value, field);
     } else if constexpr (internal::Blob<T>) {
       Size(value.size());
     } else if constexpr (internal::Array<T>) {
@@ -91,7 +88,12 @@ class Printer {
     }
   }
 
+  // What does not depend on a message's type is compiled once, in printer.cc.
+  MILLRACE_EXPORT void Name(const Field& field, bool is_first);
+  MILLRACE_EXPORT void Word(std::string_view word);
+  MILLRACE_EXPORT void Integer(int64_t value);
   MILLRACE_EXPORT void Double(double value);
+  MILLRACE_EXPORT void Text(std::string_view text, const Field& field);
   MILLRACE_EXPORT void Size(size_t bytes);
   MILLRACE_EXPORT void More(size_t elements);
 
