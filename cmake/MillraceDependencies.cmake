@@ -12,11 +12,8 @@ if(MILLRACE_WITH_ISAL AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET GLOBAL libisal)
 endif()
 
-# Asio is headers alone, and has no package file. Without it there is no TCP transport.
-find_path(ASIO_INCLUDE_DIR asio.hpp)
-mark_as_advanced(ASIO_INCLUDE_DIR)
-if(ASIO_INCLUDE_DIR)
-  add_library(millrace_asio INTERFACE)
-  target_include_directories(millrace_asio SYSTEM INTERFACE "${ASIO_INCLUDE_DIR}")
-  target_compile_definitions(millrace_asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED)
+# Asio is headers alone, and has no package file.
+if(MILLRACE_WITH_TCP)
+  find_path(ASIO_INCLUDE_DIR asio.hpp REQUIRED)
+  mark_as_advanced(ASIO_INCLUDE_DIR)
 endif()

@@ -235,7 +235,7 @@ class MILLRACE_EXPORT Transport {
 
 // Within the process, without a descriptor: for tests, and for a broker and its clients in one program. Hosts
 // of addresses are names of any kind; only ends of one such transport reach each other.
-// `env` gives executor (required: handlers run there), clock and logger; all borrowed. On an executor of
+// `env` gives the executor (required: handlers run there) and the clock, both borrowed. On an executor of
 // several threads, connections run side by side.
 MILLRACE_EXPORT std::unique_ptr<Transport> NewInMemoryTransport(Env env);
 

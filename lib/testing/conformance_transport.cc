@@ -21,8 +21,9 @@ void CheckEcho(const TransportWorld& world, Checks& checks) {
   const TransportLab::Client client = lab.Connect(listener->address());
   if (client.connection == nullptr) return;
   uint32_t seed = 0;
-  for (const size_t size :
-       {0, 1, 2, 3, 4, 100, 0, 4091, 4092, 4093, 16384, 65535, 65536, 65537, 1 << 20, 5}) {
+  constexpr size_t kSizes[] = {0,    1,    2,     3,     4,     100,   0,       4091,
+                               4092, 4093, 16384, 65535, 65536, 65537, 1 << 20, 5};
+  for (const size_t size : kSizes) {
     sent.push_back(Pattern(size, ++seed));
     checks.Ok(client.connection->Send(FrameOf(sent.back())), "Send");
   }
@@ -60,7 +61,7 @@ void CheckSplices(const TransportWorld& world, Checks& checks) {
   const auto pinned = std::make_shared<std::string>(Pattern(300'000, 7));
   const auto* const data = reinterpret_cast<const std::byte*>(pinned->data());
   std::vector<std::string> expected;
-  for (const size_t at : {0, 3, 6}) {
+  for (const size_t at : {size_t{0}, size_t{3}, size_t{6}}) {
     OutgoingFrame frame = FrameOf("abcdef");
     frame.splices.push_back({.at = at, .bytes = {data, 5}, .pin = pinned});
     frame.splices.push_back({.at = at, .bytes = {}, .pin = pinned});

@@ -45,6 +45,92 @@ TEST_CASE("The in-memory transport conforms on one thread") {
   CHECK(CheckSimulated([](std::unique_ptr<Transport> plain) { return plain; }) == "");
 }
 
+// Ways in which a transport can be wrong.
+enum class Fault {
+  kNone,
+  kLosesAFrame,
+  kDoublesAFrame,
+  kSwapsFrames,
+  kChangesAByte,
+  kClosesTwice,
+  kForgetsToClose,
+  kSpeaksAfterTheEnd,
+  kNeverWritable,
+  kSaysOk,
+};
+
+// Stands between a connection and its handler, and gets things wrong.
+class Wrong final : public ConnectionHandler {
+ public:
+  Wrong(std::unique_ptr<ConnectionHandler> right, Fault fault) : right_(std::move(right)), fault_(fault) {}
+
+  void OnOpened(std::shared_ptr<Connection> connection) override { right_->OnOpened(std::move(connection)); }
+  void OnFrame(Frame frame) override {
+    const bool third = ++frames_ % 3 == 0;
+    if (third && fault_ == Fault::kLosesAFrame) return;
+    if (third && fault_ == Fault::kDoublesAFrame) right_->OnFrame(Frame::CopyOf(frame.bytes()));
+    if (third && fault_ == Fault::kChangesAByte && frame.size() > 0)
+      frame.mutable_bytes().back() ^= std::byte{1};
+    if (fault_ == Fault::kSwapsFrames && frames_ == 3) {
+      held_ = std::move(frame);
+      return;
+    }
+    right_->OnFrame(std::move(frame));
+    if (fault_ == Fault::kSwapsFrames && frames_ == 4) right_->OnFrame(std::move(held_));
+  }
+  void OnWritable() override {
+    if (fault_ != Fault::kNeverWritable) right_->OnWritable();
+  }
+  void OnClosed(const absl::Status& status) override {
+    if (fault_ == Fault::kForgetsToClose) return;
+    right_->OnClosed(fault_ == Fault::kSaysOk ? absl::OkStatus() : status);
+    if (fault_ == Fault::kClosesTwice) right_->OnClosed(status);
+    if (fault_ == Fault::kSpeaksAfterTheEnd) right_->OnFrame({});
+  }
+
+ private:
+  const std::unique_ptr<ConnectionHandler> right_;
+  const Fault fault_;
+  int frames_ = 0;
+  Frame held_;
+};
+
+class WrongTransport final : public Transport {
+ public:
+  WrongTransport(std::unique_ptr<Transport> right, Fault fault) : right_(std::move(right)), fault_(fault) {}
+
+  absl::StatusOr<std::unique_ptr<Listener>> Listen(std::string_view address, NewHandler new_handler,
+                                                   ListenOptions options) override {
+    auto maker = std::make_shared<NewHandler>(std::move(new_handler));
+    return right_->Listen(
+        address, [maker, fault = fault_] { return std::make_unique<Wrong>((*maker)(), fault); }, options);
+  }
+  absl::StatusOr<std::shared_ptr<Connection>> Connect(std::string_view address,
+                                                      std::unique_ptr<ConnectionHandler> handler,
+                                                      ConnectionOptions options) override {
+    return right_->Connect(address, std::make_unique<Wrong>(std::move(handler), fault_), options);
+  }
+
+ private:
+  const std::unique_ptr<Transport> right_;
+  const Fault fault_;
+};
+
+TEST_CASE("The suite finds what is wrong") {
+  const auto check = [](Fault fault) {
+    return CheckSimulated([fault](std::unique_ptr<Transport> right) -> std::unique_ptr<Transport> {
+      return std::make_unique<WrongTransport>(std::move(right), fault);
+    });
+  };
+  CHECK(check(Fault::kNone) == "");
+  for (const Fault fault : {Fault::kLosesAFrame, Fault::kDoublesAFrame, Fault::kSwapsFrames,
+                            Fault::kChangesAByte, Fault::kClosesTwice, Fault::kForgetsToClose,
+                            Fault::kSpeaksAfterTheEnd, Fault::kNeverWritable, Fault::kSaysOk}) {
+    INFO(static_cast<int>(fault));
+    CHECK(check(fault) != "");
+  }
+}
+
 TEST_CASE("The in-memory transport conforms on several threads") {
   const auto executor = NewThreadExecutor({.threads = 3, .name = "memory"});
   const Env env = Env{.executor = executor.get()}.WithDefaults();
