@@ -1,12 +1,13 @@
 // What the TCP transport costs beside bare sockets on the same loopback, in turns.
 //
-//   RoundTrip/answered     a bare blocking client; who answers: a bare blocking thread (the floor), or a
-//   handler RoundTrip/both         both ends are handlers, each on a loop of its own Mapped/1MiB            a
-//   bare client asks for 1 MiB of a mapped file, four requests ahead; the floor writes
-//                          it from the map
+//   RoundTrip/one_core     a bare blocking client. Who answers: a bare blocking thread, or a handler
+//   RoundTrip/two_cores    likewise, with client and servers each on a core
+//   RoundTrip/both         likewise, and both ends are handlers
+//   Mapped/1MiB            a bare client asks for 1 MiB of a mapped file, four requests ahead
 //   Idle/5000              memory of a connection that has answered once and waits
 //
-// `vs_floor`: time of ours by time of the floor's.
+// `vs_floor`: time of ours by time of the floor's, which is a blocking thread of bare system calls. Threads
+// are pinned: where the scheduler puts them makes more difference than what they run.
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -195,19 +196,22 @@ void Report(benchmark::State& state, Samples& ours, Samples& floor) {
   state.counters["vs_floor"] = ours.At(0.5) / floor.At(0.5);
 }
 
-void RoundTripAnswered(benchmark::State& state) {
+// Threads stay on the processor of the thread that starts them: servers on `server_cpu`, the client on 0.
+void RoundTrip(benchmark::State& state, unsigned server_cpu) {
   constexpr int kTurns = 40;
   constexpr int kRounds = 500;
   for (auto _ : state) {
     Samples ours;
     Samples floor;
     const int64_t start = NowNanos();
+    PinTo(server_cpu);
     const auto transport = Value(NewTcpTransport(), "transport");
     const auto listener =
         Value(transport->Listen("127.0.0.1:0", [] { return std::make_unique<EchoHandler>(); }), "listen");
     const BareServer bare(ServeEcho);
     const int to_bare = Connected(bare.port());
     const int to_ours = Connected(PortOf(listener->address()));
+    PinTo(0);
     for (int turn = 0; turn < kTurns; ++turn) {
       PingPong(to_bare, kRounds, floor);
       PingPong(to_ours, kRounds, ours);
@@ -219,6 +223,13 @@ void RoundTripAnswered(benchmark::State& state) {
   }
 }
 
+void RoundTripOneCore(benchmark::State& state) {
+  RoundTrip(state, 0);
+}
+void RoundTripTwoCores(benchmark::State& state) {
+  RoundTrip(state, 1);
+}
+
 void RoundTripBoth(benchmark::State& state) {
   constexpr int kTurns = 20;
   constexpr int kRounds = 1000;
@@ -226,11 +237,13 @@ void RoundTripBoth(benchmark::State& state) {
     Samples ours;
     Samples floor;
     const int64_t start = NowNanos();
+    PinTo(1);
     const auto server = Value(NewTcpTransport(), "transport");
     const auto client = Value(NewTcpTransport(), "transport");
     const auto listener =
         Value(server->Listen("127.0.0.1:0", [] { return std::make_unique<EchoHandler>(); }), "listen");
     const BareServer bare(ServeEcho);
+    PinTo(0);  // the client's loop starts with its first connection
     const int to_bare = Connected(bare.port());
     for (int turn = 0; turn < kTurns; ++turn) {
       PingPong(to_bare, kRounds, floor);
@@ -286,18 +299,22 @@ void Mapped(benchmark::State& state) {
   const MappedFileOfBytes file;
   for (auto _ : state) {
     const auto transport = Value(NewTcpTransport(), "transport");
+    PinTo(1);
     const auto make = [&] { return std::make_unique<MappedHandler>(file.response()); };
     const auto listener = Value(transport->Listen("127.0.0.1:0", make), "listen");
     const BareServer bare([&file](int fd) {
       char request[kWire];
       const char length[4] = {0, 0x10, 0, 0};
       while (ReadAll(fd, request, kWire)) {
-        const auto* const bytes = reinterpret_cast<const char*>(file.response().data());
-        if (!WriteAll(fd, length, 4) || !WriteAll(fd, bytes, kResponse)) return;
+        // A blocking writev ends when all is written.
+        const auto* const bytes = file.response().data();
+        const ::iovec parts[] = {{const_cast<char*>(length), 4}, {const_cast<std::byte*>(bytes), kResponse}};
+        if (writev(fd, parts, 2) != static_cast<ssize_t>(4 + kResponse)) return;
       }
     });
     const int to_bare = Connected(bare.port());
     const int to_ours = Connected(PortOf(listener->address()));
+    PinTo(0);
     std::vector<char> buffer(4 + kResponse);
     Samples ours;
     Samples floor;
@@ -364,7 +381,8 @@ void Idle(benchmark::State& state) {
   }
 }
 
-BENCHMARK(RoundTripAnswered)->Name("RoundTrip/answered")->Apply(Standard);
+BENCHMARK(RoundTripOneCore)->Name("RoundTrip/one_core")->Apply(Standard);
+BENCHMARK(RoundTripTwoCores)->Name("RoundTrip/two_cores")->Apply(Standard);
 BENCHMARK(RoundTripBoth)->Name("RoundTrip/both")->Apply(Standard);
 BENCHMARK(Mapped)->Name("Mapped/1MiB")->Apply(Standard);
 BENCHMARK(Idle)->Name("Idle/5000")->Apply(Standard);
