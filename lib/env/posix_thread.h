@@ -11,11 +11,12 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "millrace/export.h"
 
 namespace millrace::inline v0 {
 
 // Movable. Thread-compatible.
-class PosixThread {
+class MILLRACE_EXPORT PosixThread {
  public:
   PosixThread() = default;
   PosixThread(PosixThread&&) = default;

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "millrace/export.h"
 
 namespace millrace::inline v0 {
 
@@ -20,10 +21,10 @@ struct HostPort {
 };
 
 // Reads "host:port", "[ipv6]:port" or ":port". kInvalidArgument, naming `address`, for anything else.
-absl::StatusOr<HostPort> ParseHostPort(std::string_view address);
+MILLRACE_EXPORT absl::StatusOr<HostPort> ParseHostPort(std::string_view address);
 
 // Writes it: with brackets around what has a colon in it.
-std::string FormatHostPort(const HostPort& address);
+MILLRACE_EXPORT std::string FormatHostPort(const HostPort& address);
 
 }  // namespace millrace::inline v0
 

@@ -11,12 +11,13 @@
 #include "absl/status/status.h"
 #include "base/mutex.h"
 #include "base/strings.h"
+#include "millrace/export.h"
 #include "millrace/transport.h"
 
 namespace millrace::inline v0 {
 
 // Outlives the Listener while connections of it are open. Thread-safe.
-class ListenerState {
+class MILLRACE_EXPORT ListenerState {
  public:
   ListenerState(std::string address, Transport::NewHandler new_handler, ListenOptions options)
       : address_(std::move(address)), options_(options), new_handler_(std::move(new_handler)) {}
@@ -60,7 +61,7 @@ class ListenerState {
 };
 
 // The host of "host:port", as limits count it.
-std::string_view HostOf(std::string_view address);
+MILLRACE_EXPORT std::string_view HostOf(std::string_view address);
 
 }  // namespace millrace::inline v0
 

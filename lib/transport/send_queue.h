@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "millrace/export.h"
 #include "millrace/transport.h"
 
 namespace millrace::inline v0 {
@@ -24,7 +25,7 @@ struct QueuedFrame {
 };
 
 // A list of frames; destroys them. Made so that a long list does not recurse, and an empty one takes nothing.
-class QueuedFrames {
+class MILLRACE_EXPORT QueuedFrames {
  public:
   QueuedFrames() = default;
   QueuedFrames(QueuedFrames&& other) noexcept

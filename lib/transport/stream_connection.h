@@ -13,6 +13,7 @@
 
 #include "base/mutex.h"
 #include "millrace/env/clock.h"
+#include "millrace/export.h"
 #include "millrace/transport.h"
 #include "transport/frame_reader.h"
 #include "transport/listener_state.h"
@@ -25,7 +26,8 @@ namespace millrace::inline v0 {
 //
 // Bytes are written by one thread at a time, the one that has set `writing_`: the loop, or a thread in Send()
 // that found nothing waiting and no turn under way.
-class StreamConnection : public Connection, public std::enable_shared_from_this<StreamConnection> {
+class MILLRACE_EXPORT StreamConnection : public Connection,
+                                         public std::enable_shared_from_this<StreamConnection> {
  public:
   // What a read or a write has come to.
   struct Transfer {
