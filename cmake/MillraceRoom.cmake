@@ -10,7 +10,14 @@ function(millrace_room name)
   set(objects millrace_${name}_objects)
   add_library(${objects} OBJECT ${ROOM_SOURCES})
   target_compile_features(${objects} PUBLIC cxx_std_20)
-  set_target_properties(${objects} PROPERTIES CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET hidden
+  # libmillrace_broker.so uses what is private in libmillrace.so, so there a room's names are shown, whatever MILLRACE_EXPORT
+  # says; calls are bound at link time all the same. Of a static library a host's plugin shows nothing.
+  set(visibility hidden)
+  if(BUILD_SHARED_LIBS)
+    set(visibility default)
+    target_compile_options(${objects} PRIVATE -fno-semantic-interposition)
+  endif()
+  set_target_properties(${objects} PROPERTIES CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET ${visibility}
     VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE ON UNITY_BUILD "${MILLRACE_UNITY}" UNITY_BUILD_BATCH_SIZE 12)
   target_include_directories(${objects} PRIVATE "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/lib")
   target_link_libraries(${objects} PRIVATE absl::status absl::statusor absl::time absl::any_invocable
@@ -58,7 +65,8 @@ function(millrace_library target library)
     absl::str_format)
   if(BUILD_SHARED_LIBS)
     set(exports "${PROJECT_SOURCE_DIR}/cmake/exports.map")
-    target_link_options(${target} PRIVATE "LINKER:--version-script=${exports}")
+    target_link_options(${target} PRIVATE "LINKER:--version-script=${exports}" LINKER:-Bsymbolic-functions
+      $<$<NOT:$<BOOL:${MILLRACE_SANITIZE}>>:LINKER:--no-undefined>)
     set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS "${exports}")
   else()
     target_compile_definitions(${target} PUBLIC MILLRACE_STATIC_DEFINE)

@@ -1,4 +1,5 @@
-// MILLRACE_EXPORT marks what the shared library shows to its users; everything else is hidden.
+// MILLRACE_EXPORT marks what the shared library offers to its users. What else it shows is there for
+// libmillrace_broker.so alone, and may change at any time.
 // Users of the static library get MILLRACE_STATIC_DEFINE from its CMake target or pkg-config file.
 
 #ifndef MILLRACE_EXPORT_H_
