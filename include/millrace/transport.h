@@ -94,7 +94,7 @@ struct OutgoingFrame {
 };
 
 // How a connection behaves, on either side.
-struct ConnectionOptions {
+struct MILLRACE_EXPORT ConnectionOptions {
   // A longer frame, like one of negative length, ends the connection before anything is allocated for it
   // (Kafka: socket.request.max.bytes). Below it, memory grows with the bytes that came, not with the length
   // they announce. At least 1.
@@ -111,6 +111,10 @@ struct ConnectionOptions {
   absl::Duration connect_timeout = absl::Seconds(10);
   // OnWritable tells when unsent bytes have fallen to this mark after they were above it.
   size_t low_water_bytes = 256 * 1024;
+
+  // kInvalidArgument, naming the option: max_frame_bytes below 1, a time that is not positive
+  // (drain_timeout may be 0).
+  absl::Status Validate() const;
 };
 
 // Connection: one end of a stream of frames. Shared with its users: it may be kept, and called, after it was
@@ -172,12 +176,15 @@ class MILLRACE_EXPORT ConnectionHandler {
   virtual void OnClosed(const absl::Status& status) = 0;
 };
 
-struct ListenOptions {
+struct MILLRACE_EXPORT ListenOptions {
   ConnectionOptions connection = {};
   // Connections that are open at once: in all (max.connections), and from one address, without its port
   // (max.connections.per.ip). One too many is closed as soon as it is accepted, and counted.
   int32_t max_connections = INT32_MAX;
   int32_t max_connections_per_address = INT32_MAX;
+
+  // kInvalidArgument, naming the option: as above, and limits below 1.
+  absl::Status Validate() const;
 };
 
 // What a listener has seen since it was opened. `open` is of now.
@@ -221,12 +228,13 @@ class MILLRACE_EXPORT Transport {
 
   virtual ~Transport() = default;
 
-  // Listens on `address`. kInvalidArgument: it is none, or its host is unknown. kAlreadyExists: the port is
-  // in use. kPermissionDenied, kUnavailable (the machine has no such address), kResourceExhausted.
+  // Listens on `address`. kInvalidArgument: it is none, its host is unknown, or an option is wrong.
+  // kAlreadyExists: the port is in use. kPermissionDenied, kUnavailable (the machine has no such address),
+  // kResourceExhausted.
   virtual absl::StatusOr<std::unique_ptr<Listener>> Listen(std::string_view address, NewHandler new_handler,
                                                            ListenOptions options = {}) = 0;
   // Starts to connect and returns; frames may be sent at once. The handler hears OnOpened, or OnClosed
-  // saying why not. kInvalidArgument: `address` is none (then the handler is destroyed without a call). A
+  // saying why not. kInvalidArgument: as for Listen (then the handler is destroyed without a call). A
   // host that is a name is looked up in the calling thread, which may take its time.
   virtual absl::StatusOr<std::shared_ptr<Connection>> Connect(std::string_view address,
                                                               std::unique_ptr<ConnectionHandler> handler,

@@ -164,6 +164,23 @@ void CheckAddresses(const TransportWorld& world, Checks& checks) {
                  StrCat("Connect to '", bad, "'"));
   }
 
+  const ConnectionOptions wrong[] = {{.max_frame_bytes = 0},
+                                     {.idle_timeout = absl::ZeroDuration()},
+                                     {.frame_timeout = absl::ZeroDuration()},
+                                     {.drain_timeout = absl::Seconds(-1)},
+                                     {.connect_timeout = absl::ZeroDuration()}};
+  for (const ConnectionOptions& options : wrong) {
+    checks.True(absl::IsInvalidArgument(
+                    lab.transport().Listen(world.address, maker, {.connection = options}).status()),
+                "Listen refuses wrong options");
+    checks.True(
+        absl::IsInvalidArgument(lab.transport().Connect(listener->address(), maker(), options).status()),
+        "Connect refuses wrong options");
+  }
+  checks.True(
+      absl::IsInvalidArgument(lab.transport().Listen(world.address, maker, {.max_connections = 0}).status()),
+      "Listen refuses a limit of no connection");
+
   // A closed listener refuses, and its address is free again; what it accepted lives on.
   const TransportLab::Client before = lab.Connect(listener->address());
   if (before.connection == nullptr || FirstAccepted(lab) == nullptr) return;

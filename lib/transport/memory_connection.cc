@@ -160,6 +160,11 @@ void MemoryConnection::CloseStream() {
 }
 
 void MemoryConnection::Forget() {
+  {
+    // Who still holds it may call it when the executor is gone.
+    MutexLock lock(&turn_mutex_);
+    dead_ = true;
+  }
   connections_->Remove(*this);
 }
 

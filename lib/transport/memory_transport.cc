@@ -52,6 +52,7 @@ class MemoryTransport final : public Transport {
 
   absl::StatusOr<std::unique_ptr<Listener>> Listen(std::string_view address, NewHandler new_handler,
                                                    ListenOptions options) override {
+    if (absl::Status valid = options.Validate(); !valid.ok()) return valid;
     absl::StatusOr<HostPort> parsed = ParseHostPort(address);
     if (!parsed.ok()) return parsed.status();
     absl::StatusOr<std::string> reserved = network_->Reserve(*std::move(parsed));
@@ -69,6 +70,7 @@ class MemoryTransport final : public Transport {
   absl::StatusOr<std::shared_ptr<Connection>> Connect(std::string_view address,
                                                       std::unique_ptr<ConnectionHandler> handler,
                                                       ConnectionOptions options) override {
+    if (absl::Status valid = options.Validate(); !valid.ok()) return valid;
     const absl::StatusOr<HostPort> parsed = ParseHostPort(address);
     if (!parsed.ok()) return parsed.status();
     auto connection = std::make_shared<MemoryConnection>(

@@ -84,6 +84,7 @@ void StreamConnection::ResumeReading() {
 void StreamConnection::Close(absl::Duration drain) {
   {
     MutexLock lock(&mutex_);
+    if (over_) return;
     StartClosing(drain);
   }
   Wake();
@@ -364,6 +365,7 @@ void StreamConnection::End(const absl::Status& status) {
     while (writing_) written_.Wait(&mutex_);
     peer = peer_address_;
     dropped = queue_.TakeAll();
+    over_ = true;
     unsent_bytes_.store(0, std::memory_order_relaxed);
   }
   CloseStream();

@@ -140,6 +140,8 @@ class MILLRACE_EXPORT StreamConnection : public Connection,
   bool above_mark_ ABSL_GUARDED_BY(mutex_) = false;
   bool writable_due_ ABSL_GUARDED_BY(mutex_) = false;
   bool write_ready_ ABSL_GUARDED_BY(mutex_) = true;
+  // It has ended; so may have what it borrows.
+  bool over_ ABSL_GUARDED_BY(mutex_) = false;
   // What ends it at the next turn: Abort, or a failed write.
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
   MonotonicNanos close_deadline_ ABSL_GUARDED_BY(mutex_) = kNever;

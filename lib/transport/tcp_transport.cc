@@ -443,6 +443,7 @@ class TcpTransport final : public Transport {
 
   absl::StatusOr<std::unique_ptr<Listener>> Listen(std::string_view address, NewHandler new_handler,
                                                    ListenOptions options) override {
+    if (absl::Status valid = options.Validate(); !valid.ok()) return valid;
     absl::StatusOr<HostPort> parsed = ParseHostPort(address);
     if (!parsed.ok()) return parsed.status();
     if (absl::Status started = EnsureStarted(); !started.ok()) return started;
@@ -464,6 +465,7 @@ class TcpTransport final : public Transport {
   absl::StatusOr<std::shared_ptr<Connection>> Connect(std::string_view address,
                                                       std::unique_ptr<ConnectionHandler> handler,
                                                       ConnectionOptions options) override {
+    if (absl::Status valid = options.Validate(); !valid.ok()) return valid;
     const absl::StatusOr<HostPort> parsed = ParseHostPort(address);
     if (!parsed.ok()) return parsed.status();
     absl::StatusOr<std::vector<SocketAddress>> addresses = ResolveHost(*parsed, false);

@@ -181,8 +181,8 @@ TEST_CASE("What arrives over a bad network is a prefix of what was sent, whole f
 
 TEST_CASE("A partition holds bytes back until it heals, between its hosts alone") {
   World world(9);
-  const auto bystander = world.network.NewTransport("bystander");
   Story at_bystander;
+  const auto bystander = world.network.NewTransport("bystander");
   const auto client = world.Connect();
   world.Run(1);
   Story& server = world.at_server;

@@ -157,5 +157,43 @@ TEST_CASE("The in-memory transport conforms on several threads") {
   CHECK(findings.text() == "");
 }
 
+class Silent final : public ConnectionHandler {
+ public:
+  explicit Silent(std::atomic<int>& closed) : closed_(closed) {}
+  void OnOpened(std::shared_ptr<Connection>) override {}
+  void OnFrame(Frame) override {}
+  void OnClosed(const absl::Status&) override { ++closed_; }
+
+ private:
+  std::atomic<int>& closed_;
+};
+
+TEST_CASE("A connection can be called when its transport and its executor are gone") {
+  std::atomic<int> closed = 0;
+  std::vector<std::shared_ptr<Connection>> connections;
+  {
+    SimEnv sim(1);
+    const auto transport = NewInMemoryTransport(sim.env());
+    const auto listener = *transport->Listen("here:0", [&] { return std::make_unique<Silent>(closed); });
+    for (int i = 0; i < 2; ++i) {
+      connections.push_back(*transport->Connect(listener->address(), std::make_unique<Silent>(closed)));
+    }
+    sim.executor->RunReady();
+    // One ends before its transport, one with it.
+    connections[0]->Abort();
+    sim.executor->RunReady();
+    CHECK(closed == 2);
+  }
+  CHECK(closed == 4);
+  for (const auto& connection : connections) {
+    connection->Abort();
+    connection->Close(absl::Seconds(1));
+    connection->PauseReading();
+    connection->ResumeReading();
+    CHECK(absl::IsUnavailable(connection->Send({})));
+    CHECK(connection->unsent_bytes() == 0);
+  }
+}
+
 }  // namespace
 }  // namespace millrace
