@@ -101,7 +101,7 @@ TEST_CASE("A process that was killed leaves everything to be read", "[log][manag
 }
 
 TEST_CASE("After a power loss what was flushed is there", "[log][manager]") {
-  const uint64_t seed = GENERATE(range(0, 10));
+  const uint64_t seed = GENERATE(range(uint64_t{0}, uint64_t{10}));
   World world(seed);
   auto manager = world.Open();
   Create(manager.get(), Names(6));

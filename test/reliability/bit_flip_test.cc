@@ -24,6 +24,7 @@
 #include "millrace/status.h"
 #include "reliability/flat_files.h"
 #include "reliability/image.h"
+#include "setting.h"
 
 namespace millrace::testing {
 namespace {
@@ -148,7 +149,7 @@ std::string CheckSegment(const FlipLog& f, const KnownLog::Batch& flipped, Log* 
 TEST_CASE("each bit of a closed segment is watched over, and only its batch is lost") {
   FlipLog f(FileBackend::kMapped, End::kClosed);
   REQUIRE(f.sealed_bytes == kSegmentBytes);
-  const auto step = static_cast<size_t>(Figure("MILLRACE_BIT_FLIP_STEP", 1));
+  const auto step = static_cast<size_t>(test::Setting("MILLRACE_BIT_FLIP_STEP", 1));
   f.files.Restore(kDirectory, f.image);
   size_t wrong = 0;
   size_t flips = 0;
@@ -178,7 +179,7 @@ TEST_CASE("a writer that finds a flipped bit says so, and can give the batch up"
   FlipLog f(backend, End::kClosed);
   size_t batch = 0;
   size_t batch_end = f.known.batches()[0].bytes().size();
-  const auto step = static_cast<size_t>(Figure("MILLRACE_BIT_FLIP_STEP", 1)) * 151;
+  const auto step = static_cast<size_t>(test::Setting("MILLRACE_BIT_FLIP_STEP", 1)) * 151;
   for (size_t bit = 0; bit < f.sealed_bytes * 8; bit += step) {
     while (bit / 8 >= batch_end) batch_end += f.known.batches()[++batch].bytes().size();
     f.files.Restore(kDirectory, f.image);
@@ -321,7 +322,7 @@ Tally FlipFile(FlipLog* f, const std::string& name, size_t step, size_t from, si
 
 TEST_CASE("a flipped bit in any other file of a log changes nothing, or is reported") {
   const End end = GENERATE(End::kClosed, End::kKilled, End::kPowerLoss);
-  const auto room = static_cast<size_t>(Figure("MILLRACE_BIT_FLIP_ROOM_STEP", 997));
+  const auto room = static_cast<size_t>(test::Setting("MILLRACE_BIT_FLIP_ROOM_STEP", 997));
   FlipLog f(FileBackend::kMapped, end);
   size_t files = 0;
   for (const auto& [name, bytes] : f.image) {

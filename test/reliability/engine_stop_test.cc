@@ -10,6 +10,7 @@
 
 #include "reliability/house.h"
 #include "reliability/world.h"
+#include "setting.h"
 
 namespace millrace::testing {
 namespace {
@@ -42,7 +43,7 @@ bool StopAt(Durability registry, Death death, uint64_t nth, bool half, std::stri
 }
 
 uint64_t Stride() {
-  return static_cast<uint64_t>(FromEnvironment("MILLRACE_STOP_STRIDE", 1));
+  return static_cast<uint64_t>(test::Setting("MILLRACE_STOP_STRIDE", 1));
 }
 
 TEST_CASE("an engine may stop at each of its calls") {

@@ -14,6 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "reliability/house.h"
 #include "reliability/world.h"
+#include "setting.h"
 
 namespace millrace::testing {
 namespace {
@@ -158,7 +159,7 @@ bool FailOpening(WorldOptions options, const Trial& trial, std::string* problem)
 }
 
 uint64_t Stride() {
-  return static_cast<uint64_t>(FromEnvironment("MILLRACE_ERRNO_STRIDE", 1));
+  return static_cast<uint64_t>(test::Setting("MILLRACE_ERRNO_STRIDE", 1));
 }
 
 std::string Describe(const char* what, const Trial& trial) {

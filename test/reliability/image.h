@@ -6,7 +6,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <map>
 #include <memory>
 #include <span>
@@ -20,11 +19,6 @@
 namespace millrace::testing {
 
 using Bytes = std::vector<std::byte>;
-
-inline int64_t Figure(const char* name, int64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text != nullptr ? std::atoll(text) : otherwise;
-}
 
 // What lies below a directory, by path below it: "orders-0/00000000000000000000.log". A directory is an entry
 // that ends in '/', and comes before what it holds.

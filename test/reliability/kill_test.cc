@@ -12,24 +12,19 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "millrace/env/random.h"
 #include "millrace/log/log.h"
+#include "setting.h"
 #include "temp_dir.h"
 
 extern char** environ;
 
 namespace millrace {
 namespace {
-
-int64_t FromEnvironment(const char* name, int64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text != nullptr ? std::atoll(text) : otherwise;
-}
 
 // One life of the writer. Returns the last number it acknowledged, or -1.
 int64_t LiveAndDie(const std::string& directory, const char* mode, const char* backend, int64_t micros) {
@@ -127,8 +122,8 @@ int Violations(const Mode& mode, int64_t rounds, Random& random) {
 }
 
 TEST_CASE("kill -9 loses nothing that was acknowledged") {
-  const int64_t rounds = FromEnvironment("MILLRACE_KILL_ROUNDS", 1000);
-  const int64_t seed = FromEnvironment("MILLRACE_SEED", 20261123);
+  const int64_t rounds = test::Setting("MILLRACE_KILL_ROUNDS", 1000);
+  const int64_t seed = test::Setting("MILLRACE_SEED", 20261123);
   const Mode mode = GENERATE(Mode{"append", "mapped", 50}, Mode{"batch", "mapped", 25},
                              Mode{"flush", "mapped", 10}, Mode{"append", "readwrite", 15});
   INFO("seed " << seed << ", mode " << mode.name << ", backend " << mode.backend);

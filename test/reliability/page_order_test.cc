@@ -8,6 +8,7 @@
 #include <string>
 
 #include "reliability/world.h"
+#include "setting.h"
 
 namespace millrace::testing {
 namespace {
@@ -42,8 +43,8 @@ std::string Lives(WorldOptions options, int64_t* images) {
 TEST_CASE("any order of pages after a power loss leaves a log that holds what was durable") {
   const FileBackend backend = GENERATE(FileBackend::kMapped, FileBackend::kReadWrite);
   const int64_t segment_bytes = GENERATE(4096, 16384);
-  const int64_t wanted = FromEnvironment("MILLRACE_PAGE_ORDER_IMAGES", 20'000) / 4;
-  auto seed = static_cast<uint64_t>(FromEnvironment("MILLRACE_SEED", 1));
+  const int64_t wanted = test::Setting("MILLRACE_PAGE_ORDER_IMAGES", 20'000) / 4;
+  auto seed = static_cast<uint64_t>(test::Setting("MILLRACE_SEED", 1));
   int64_t images = 0;
   for (; images < wanted; ++seed) {
     const std::string problem =

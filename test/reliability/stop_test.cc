@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_format.h"
 #include "reliability/world.h"
+#include "setting.h"
 
 namespace millrace::testing {
 namespace {
@@ -174,7 +175,7 @@ bool StopOpeningAt(WorldOptions options, Death first, Death death, uint64_t nth,
 }
 
 uint64_t Stride() {
-  return static_cast<uint64_t>(FromEnvironment("MILLRACE_STOP_STRIDE", 1));
+  return static_cast<uint64_t>(test::Setting("MILLRACE_STOP_STRIDE", 1));
 }
 
 TEST_CASE("a scenario may stop at each of its calls") {

@@ -20,6 +20,7 @@
 #include "absl/strings/str_format.h"
 #include "reliability/flat_files.h"
 #include "reliability/image.h"
+#include "setting.h"
 
 namespace millrace::testing {
 namespace {
@@ -97,7 +98,7 @@ class TornLog {
   int64_t images() const { return images_; }
 
  private:
-  static uint64_t Seed() { return static_cast<uint64_t>(Figure("MILLRACE_SEED", 1)); }
+  static uint64_t Seed() { return static_cast<uint64_t>(test::Setting("MILLRACE_SEED", 1)); }
 
   bool IsWhole(const Bytes& damaged, size_t batch) const {
     const Bytes& known = known_.batches()[batch].bytes();
@@ -208,7 +209,8 @@ class TornLog {
 };
 
 uint32_t Step(FileBackend backend) {
-  return static_cast<uint32_t>(Figure("MILLRACE_TORN_TAIL_STEP", backend == FileBackend::kMapped ? 1 : 5));
+  return static_cast<uint32_t>(
+      test::Setting("MILLRACE_TORN_TAIL_STEP", backend == FileBackend::kMapped ? 1 : 5));
 }
 
 enum class Kind : uint8_t { kCutOff, kZero, kGarbage };
@@ -252,7 +254,7 @@ TEST_CASE("a tail that is cut off, zero or garbage from any byte on") {
 
 TEST_CASE("a tail of which some sectors are there and others are not") {
   const FileBackend backend = GENERATE(FileBackend::kMapped, FileBackend::kReadWrite);
-  const int64_t coins = Figure("MILLRACE_TORN_TAIL_COINS", 8);
+  const int64_t coins = test::Setting("MILLRACE_TORN_TAIL_COINS", 8);
   TornLog log(backend, Control::kNone);
   REQUIRE(log.problem().empty());
   const Bytes garbage = log.Garbage(log.segment().size());
@@ -313,7 +315,7 @@ TEST_CASE("a segment that was closed but not flushed, torn while the next one is
   Image image = TakeImage(&files, kDirectory);
   const Bytes segment = std::move(image.extract(kSegment).mapped());
   REQUIRE(segment.size() == size);
-  const auto random = Random::Seeded(static_cast<uint64_t>(Figure("MILLRACE_SEED", 1)));
+  const auto random = Random::Seeded(static_cast<uint64_t>(test::Setting("MILLRACE_SEED", 1)));
   Bytes garbage(segment.size());
   for (std::byte& byte : garbage) byte = static_cast<std::byte>(random->Next());
   log.reset();

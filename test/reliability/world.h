@@ -6,7 +6,6 @@
 #define MILLRACE_TEST_RELIABILITY_WORLD_H_
 
 #include <cstdint>
-#include <cstdlib>
 #include <deque>
 #include <memory>
 #include <string>
@@ -17,11 +16,6 @@
 #include "millrace/testing/sim_env.h"
 
 namespace millrace::testing {
-
-inline int64_t FromEnvironment(const char* name, int64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text != nullptr ? std::atoll(text) : otherwise;
-}
 
 struct ModelRecord {
   // Unique in a run: the record's content and timestamp come from it.
