@@ -6,7 +6,7 @@ include(CMakePackageConfigHelpers)
 
 set(millrace_cmake_directory "${CMAKE_INSTALL_LIBDIR}/cmake/millrace")
 
-install(TARGETS millrace millrace_broker EXPORT millraceTargets
+install(TARGETS millrace millrace_broker_library EXPORT millraceTargets
   LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT runtime NAMELINK_COMPONENT dev
   ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT dev
   INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")

@@ -19,6 +19,7 @@
 #include "base/mutex.h"
 #include "coordinator/group_service.h"
 #include "millrace/engine.h"
+#include "millrace/export.h"
 #include "partition/partition.h"
 #include "partition/topic_registry.h"
 
@@ -43,7 +44,7 @@ class EngineClient {
 
 // Thread-safe. Lock order: close_mutex_ -> clients_mutex_, groups_mutex_; those two are leaves but for what
 // TopicRegistry and GroupService lock.
-class EngineImpl final : public Engine {
+class MILLRACE_EXPORT EngineImpl final : public Engine {
  public:
   EngineImpl(EngineOptions options, Env env);
   ~EngineImpl() override;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,6 +22,7 @@
 #include "base/mutex.h"
 #include "base/strings.h"
 #include "millrace/admin.h"
+#include "millrace/export.h"
 #include "millrace/topic.h"
 #include "millrace/types.h"
 #include "partition/partition.h"
@@ -29,7 +31,7 @@ namespace millrace::inline v0 {
 
 // Topic: one topic while it exists, and what is left of it after (holders see deleted()). Thread-safe. Owned
 // by shared_ptr. Partitions are made when they are first asked for.
-class Topic {
+class MILLRACE_EXPORT Topic {
  public:
   Topic(const PartitionContext* context, std::string name, TopicId id, bool internal, int32_t partitions,
         std::shared_ptr<const TopicConfig> config);
@@ -85,7 +87,7 @@ struct TopicsState;
 
 // Thread-safe. Lock order: change_mutex_ (one change at a time, held over the disk) -> mutex_ (the maps)
 // -> Topic::mutex_ -> Partition::mutex_.
-class TopicRegistry {
+class MILLRACE_EXPORT TopicRegistry {
  public:
   struct Options {
     // Of the engine. The file is `<directory>/millrace.topics`.

@@ -1,0 +1,129 @@
+// Produce (key 0): appends the client's batches as they are, but for offsets, epoch and, where the topic says
+// so, time. Versions 3 to 13; advertised from 0 on.
+//
+// 3: batches of format 2, one for each partition (KIP-98). 8: which records were at fault (KIP-467). 13:
+// topics by id (KIP-516). acks 0 has no answer, 1 waits for the log and -1 for the in-sync replicas; and
+// whatever it says but 0, for what the topic's durability promises.
+
+#include <atomic>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "base/endian.h"
+#include "base/return_if_error.h"
+#include "base/strings.h"
+#include "broker/api/handlers.h"
+#include "millrace/wire/messages/produce.h"
+
+namespace millrace::inline v0 {
+namespace {
+
+constexpr int16_t kTransactional = 1 << 4;
+
+// One request, whose answer is complete when its last partition is.
+struct Producing {
+  Producing(Request from, wire::ProduceRequest message)
+      : request(std::move(from)), asked(std::move(message)) {}
+
+  void Done() {
+    if (left.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    if (asked.acks == 0) return request.RespondNothing();
+    request.Respond(response);
+  }
+
+  Request request;
+  const wire::ProduceRequest asked;
+  wire::ProduceResponse response;
+  // Partitions without an answer, and one for the loop that makes them.
+  std::atomic<int64_t> left = 1;
+};
+
+// Kafka's rule for versions 3 and later: exactly one batch, of format 2.
+absl::Status CheckOneBatch(std::span<const std::byte> records) {
+  if (records.size() < kBatchHeaderBytes)
+    return Error(ErrorCode::kInvalidRecord,
+                 "a produce request has exactly one record batch for each partition");
+  if (std::to_integer<uint8_t>(records[16]) != 2)
+    return Error(ErrorCode::kUnsupportedForMessageFormat, "only record batches of format 2 are taken");
+  if (size_t{12} + LoadBig<uint32_t>(records.data() + 8) < records.size())
+    return Error(ErrorCode::kInvalidRecord,
+                 "a produce request has exactly one record batch for each partition");
+  if ((LoadBig<uint16_t>(records.data() + 21) & kTransactional) != 0)
+    return Error(ErrorCode::kInvalidTxnState, "there are no transactions here");
+  return absl::OkStatus();
+}
+
+absl::Status CheckAcks(int16_t acks) {
+  if (acks >= -1 && acks <= 1) return absl::OkStatus();
+  return Error(ErrorCode::kInvalidRequiredAcks, StrCat("acks must be -1, 0 or 1, not ", acks));
+}
+
+void Fail(wire::ProduceResponse::Partition* answer, const absl::Status& why) {
+  answer->error_code = CodeOf(why);
+  answer->base_offset = -1;
+  answer->error_message = ToStd(why.message());
+}
+
+// Fills `answer`, at once or later, and says so.
+void Produce(BrokerImpl& broker, const std::shared_ptr<Producing>& work,
+             const wire::ProduceRequest::Topic& topic, const wire::ProduceRequest::Partition& one,
+             wire::ProduceResponse::Partition* answer) {
+  Durability durability = Durability::kProcess;
+  std::shared_ptr<Partition> partition;
+  const auto append = [&]() -> absl::StatusOr<AppendResult> {
+    const int16_t acks = work->asked.acks;
+    MILLRACE_RETURN_IF_ERROR(CheckAcks(acks));
+    MILLRACE_ASSIGN_OR_RETURN(const std::shared_ptr<Topic> found,
+                              FindTopic(broker, topic.name, topic.topic_id));
+    if (found->internal())
+      return Error(ErrorCode::kInvalidTopicException, StrCat("clients do not write to ", found->name()));
+    durability = found->config()->durability;
+    MILLRACE_ASSIGN_OR_RETURN(partition, found->partition(PartitionId(one.index)));
+    const auto records = one.records.value_or(std::span<const std::byte>());
+    MILLRACE_RETURN_IF_ERROR(CheckOneBatch(records));
+    MILLRACE_RETURN_IF_ERROR(partition->OpenLog().status());
+    return partition->AppendBatch(work->request.Mutable(records), AppendOrigin::kClient, /*trusted=*/false,
+                                  acks == -1);
+  };
+  const absl::StatusOr<AppendResult> result = append();
+  if (!result.ok()) {
+    Fail(answer, result.status());
+    return work->Done();
+  }
+  answer->base_offset = result->first_offset.value();
+  answer->log_append_time_ms = result->append_time.value();
+  answer->log_start_offset = partition->log().log_start_offset().value();
+  if (work->asked.acks == 0) return work->Done();
+  partition->OnCommitted(result->last_offset + 1, work->asked.acks == -1, durability,
+                         [work, answer, keep = partition](const absl::Status& status) {
+                           if (!status.ok()) Fail(answer, status);
+                           work->Done();
+                         });
+}
+
+}  // namespace
+
+void HandleProduce(BrokerImpl& broker, Request request) {
+  auto asked = request.Decode<wire::ProduceRequest>();
+  if (!asked.ok()) return request.Refuse(asked.status());
+  const auto work = std::make_shared<Producing>(std::move(request), *std::move(asked));
+  // All places first: answers point to them.
+  for (const auto& topic : work->asked.topic_data) {
+    auto& answers = work->response.responses.emplace_back();
+    answers.name = topic.name;
+    answers.topic_id = topic.topic_id;
+    for (const auto& one : topic.partition_data) answers.partition_responses.push_back({.index = one.index});
+    work->left += static_cast<int64_t>(topic.partition_data.size());
+  }
+  for (size_t t = 0; t < work->asked.topic_data.size(); ++t) {
+    const auto& topic = work->asked.topic_data[t];
+    for (size_t p = 0; p < topic.partition_data.size(); ++p) {
+      Produce(broker, work, topic, topic.partition_data[p],
+              &work->response.responses[t].partition_responses[p]);
+    }
+  }
+  work->Done();
+}
+
+}  // namespace millrace::inline v0

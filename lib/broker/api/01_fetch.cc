@@ -1,0 +1,206 @@
+// Fetch (key 1): record batches from where they lie, without a copy. Versions 4 to 18.
+//
+// Waits for up to max_wait_ms until there are min_bytes (KIP-98 gives versions from 4 on isolation levels:
+// without transactions both see the same). The first batch comes whole, however small max_bytes is (KIP-74);
+// no other goes beyond it. 13: topics by id. Sessions (7, KIP-227) are declined: the answer names session 0,
+// which tells the client to ask for everything each time.
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "base/return_if_error.h"
+#include "broker/api/handlers.h"
+#include "log/append_listener.h"
+#include "millrace/wire/messages/fetch.h"
+
+namespace millrace::inline v0 {
+namespace {
+
+constexpr int32_t kNewSessionEpoch = 0;
+
+// One request. Tries at once, and then each time a partition has grown, until there is enough or the time is
+// up. Tries take turns; the answer is made by the one that finds it due.
+class Fetching final : public Waiting, public std::enable_shared_from_this<Fetching> {
+ public:
+  Fetching(BrokerImpl* broker, Request request, wire::FetchRequest asked)
+      : broker_(broker), request_(std::move(request)), asked_(std::move(asked)) {}
+
+  void Start() {
+    const absl::Duration wait = std::clamp(absl::Milliseconds(asked_.max_wait_ms), absl::ZeroDuration(),
+                                           broker_->options().fetch_max_wait);
+    MutexLock lock(&mutex_);
+    waits_ = wait > absl::ZeroDuration();
+    FindPartitions();
+    Try();
+    if (answered_) return;
+    timer_ =
+        broker_->env().executor->PostAt(broker_->env().clock->Monotonic() + absl::ToInt64Nanoseconds(wait),
+                                        [self = shared_from_this()] { self->GiveUp(); });
+    if (!broker_->Add(shared_from_this())) {
+      waits_ = false;
+      Try();
+    }
+  }
+
+  // Answers with what there is.
+  void GiveUp() override {
+    MutexLock lock(&mutex_);
+    waits_ = false;
+    Try();
+  }
+
+ private:
+  // A partition that was asked for, in the order of the request.
+  struct Part final : AppendListener {
+    void OnAppend() override { fetching->Wake(); }
+
+    Fetching* fetching = nullptr;
+    const wire::FetchRequest::Partition* asked = nullptr;
+    std::shared_ptr<Partition> partition;  // null: see `error`
+    absl::Status error;
+    // Behind what the last try has read.
+    Offset position{0};
+    bool armed = false;
+  };
+
+  void Wake() {
+    if (woken_.exchange(true, std::memory_order_acq_rel)) return;
+    broker_->env().executor->Post([self = shared_from_this()] {
+      MutexLock lock(&self->mutex_);
+      self->woken_.store(false, std::memory_order_release);
+      self->Try();
+    });
+  }
+
+  void FindPartitions() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    for (const auto& topic : asked_.topics) {
+      for (const auto& one : topic.partitions) {
+        auto part = std::make_unique<Part>();
+        part->fetching = this;
+        part->asked = &one;
+        auto found = FindPartition(*broker_, topic.topic, topic.topic_id, one.partition);
+        part->error = found.status();
+        if (found.ok()) part->error = CheckLeaderEpoch(one.current_leader_epoch);
+        if (found.ok() && part->error.ok()) part->error = (*found)->OpenLog().status();
+        if (part->error.ok()) part->partition = *std::move(found);
+        parts_.push_back(std::move(part));
+      }
+    }
+  }
+
+  void Try() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    while (!answered_) {
+      Disarm();
+      wire::FetchResponse response;
+      std::vector<std::shared_ptr<const void>> pins;
+      bool enough = !waits_ || parts_.empty();
+      const int64_t bytes = Read(&response, &pins, &enough);
+      if (enough || bytes >= asked_.min_bytes) return Answer(response, std::move(pins));
+      if (Arm()) return;
+    }
+  }
+
+  void Answer(const wire::FetchResponse& response, std::vector<std::shared_ptr<const void>> pins)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    answered_ = true;
+    broker_->Remove(shared_from_this());
+    if (timer_ != TimerId()) broker_->env().executor->Cancel(timer_);
+    request_.Respond(response, std::move(pins));
+    parts_.clear();
+  }
+
+  // False: something can be read already.
+  bool Arm() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    for (const auto& part : parts_) {
+      part->armed = part->partition->Arm(part.get(), part->position);
+      if (!part->armed) return false;
+    }
+    return true;
+  }
+  void Disarm() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    for (const auto& part : parts_) {
+      if (std::exchange(part->armed, false)) part->partition->Disarm(part.get());
+    }
+  }
+
+  // Returns the bytes of records in `response`. `enough`: waiting would give no more.
+  int64_t Read(wire::FetchResponse* response, std::vector<std::shared_ptr<const void>>* pins, bool* enough)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const int64_t bytes_max = std::clamp(asked_.max_bytes, 0, broker_->options().fetch_max_bytes);
+    int64_t bytes = 0;
+    auto part = parts_.begin();
+    for (const auto& topic : asked_.topics) {
+      auto& answers = response->responses.emplace_back();
+      answers.topic = topic.topic;
+      answers.topic_id = topic.topic_id;
+      for (size_t i = 0; i < topic.partitions.size(); ++i, ++part) {
+        auto& answer = answers.partitions.emplace_back();
+        answer.partition_index = (*part)->asked->partition;
+        answer.records = std::span<const std::byte>();
+        absl::Status status = (*part)->error;
+        if (status.ok()) status = ReadPart(part->get(), bytes_max - bytes, bytes == 0, &answer, pins);
+        if (!status.ok()) {
+          answer.error_code = CodeOf(status);
+          answer.high_watermark = -1;
+        }
+        *enough = *enough || !status.ok() || (*part)->position.value() < answer.high_watermark;
+        bytes += static_cast<int64_t>(answer.records->size());
+      }
+    }
+    return bytes;
+  }
+
+  // `first`: nothing was read before it.
+  static absl::Status ReadPart(Part* part, int64_t bytes_max, bool first,
+                               wire::FetchResponse::Partition* answer,
+                               std::vector<std::shared_ptr<const void>>* pins) {
+    Partition& partition = *part->partition;
+    Log& log = partition.log();
+    answer->high_watermark = partition.high_watermark().value();
+    answer->last_stable_offset = partition.last_stable_offset().value();
+    answer->log_start_offset = log.log_start_offset().value();
+    part->position = Offset(part->asked->fetch_offset);
+    MILLRACE_ASSIGN_OR_RETURN(const std::unique_ptr<LogCursor> cursor, log.NewCursor(part->position));
+    if (bytes_max <= 0 && !first) return absl::OkStatus();
+    const int64_t wanted =
+        std::clamp<int64_t>(part->asked->partition_max_bytes, 0, std::max<int64_t>(bytes_max, 0));
+    MILLRACE_ASSIGN_OR_RETURN(LogSlice slice,
+                              partition.ReadCommitted(cursor.get(), static_cast<size_t>(wanted)));
+    if (slice.empty()) return absl::OkStatus();
+    // The cursor gives one batch at the least; only the first may be larger than what was asked for.
+    if (!first && static_cast<int64_t>(slice.bytes.size()) > bytes_max) return absl::OkStatus();
+    part->position = slice.next_offset;
+    answer->records = slice.bytes;
+    pins->push_back(std::make_shared<LogSlice>(std::move(slice)));
+    return absl::OkStatus();
+  }
+
+  BrokerImpl* const broker_;
+  Request request_ ABSL_GUARDED_BY(mutex_);
+  const wire::FetchRequest asked_;
+  std::atomic<bool> woken_ = false;
+
+  Mutex mutex_;
+  bool waits_ ABSL_GUARDED_BY(mutex_) = false;
+  bool answered_ ABSL_GUARDED_BY(mutex_) = false;
+  TimerId timer_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<Part>> parts_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+void HandleFetch(BrokerImpl& broker, Request request) {
+  auto asked = request.Decode<wire::FetchRequest>();
+  if (!asked.ok()) return request.Refuse(asked.status());
+  if (asked->session_epoch > kNewSessionEpoch) {
+    // Of sessions that an earlier broker may have had.
+    wire::FetchResponse response{.error_code = CodeOf(ErrorCode::kFetchSessionIdNotFound)};
+    return request.Respond(response);
+  }
+  std::make_shared<Fetching>(&broker, std::move(request), *std::move(asked))->Start();
+}
+
+}  // namespace millrace::inline v0

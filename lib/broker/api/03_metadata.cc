@@ -1,0 +1,75 @@
+// Metadata (key 3): which brokers, topics and partitions there are. Versions 0 to 13.
+//
+// There is one broker, at the address of the listener the client came in by, and it leads everything. Topics
+// that are not there are created where client (version 4) and configuration agree; the first answer says
+// LEADER_NOT_AVAILABLE in Kafka, while here the topic is there at once. Version 0 asks for all topics by an
+// empty list, later ones by null; from 10 on by id too, and 12 means it.
+
+#include <optional>
+#include <string>
+
+#include "broker/api/handlers.h"
+#include "millrace/wire/messages/metadata.h"
+
+namespace millrace::inline v0 {
+namespace {
+
+wire::MetadataResponse::Topic Describe(const Topic& topic, int32_t node_id) {
+  wire::MetadataResponse::Topic described{
+      .name = topic.name(), .topic_id = topic.id(), .is_internal = topic.internal()};
+  for (int32_t i = 0; i < topic.partition_count(); ++i) {
+    described.partitions.push_back({.partition_index = i,
+                                    .leader_id = node_id,
+                                    .leader_epoch = kLeaderEpoch,
+                                    .replica_nodes = {node_id},
+                                    .isr_nodes = {node_id}});
+  }
+  return described;
+}
+
+absl::StatusOr<std::shared_ptr<Topic>> FindOrCreate(BrokerImpl& broker,
+                                                    const wire::MetadataRequest::Topic& asked,
+                                                    bool may_create) {
+  const std::string name = asked.name.value_or("");
+  auto topic = FindTopic(broker, name, asked.topic_id);
+  if (topic.ok() || name.empty() || !may_create) return topic;
+  const auto created = broker.engine().admin().CreateTopic(name);
+  // Somebody else may have been faster.
+  if (!created.ok() && ErrorCodeOf(created.status()) != ErrorCode::kTopicAlreadyExists)
+    return created.status();
+  return FindTopic(broker, name, asked.topic_id);
+}
+
+}  // namespace
+
+void HandleMetadata(BrokerImpl& broker, Request request) {
+  const auto asked = request.Decode<wire::MetadataRequest>();
+  if (!asked.ok()) return request.Refuse(asked.status());
+  const BrokerOptions& options = broker.options();
+  wire::MetadataResponse response{.cluster_id = broker.cluster_id(), .controller_id = options.node_id};
+  response.brokers.push_back({.node_id = options.node_id,
+                              .host = request.endpoint().host,
+                              .port = request.endpoint().port,
+                              .rack = options.rack.empty() ? std::nullopt : std::optional(options.rack)});
+  const bool all = !asked->topics.has_value() || (request.version() == 0 && asked->topics->empty());
+  if (all) {
+    for (const std::shared_ptr<Topic>& topic : broker.engine().topics().All())
+      response.topics.push_back(Describe(*topic, options.node_id));
+    return request.Respond(response);
+  }
+  const bool may_create = options.auto_create_topics && asked->allow_auto_topic_creation;
+  for (const auto& one : *asked->topics) {
+    const auto topic = FindOrCreate(broker, one, may_create);
+    if (topic.ok()) {
+      response.topics.push_back(Describe(**topic, options.node_id));
+      continue;
+    }
+    const bool nullable = request.version() >= 12;
+    response.topics.push_back({.error_code = CodeOf(topic.status()),
+                               .name = one.name.has_value() || nullable ? one.name : "",
+                               .topic_id = one.topic_id});
+  }
+  request.Respond(response);
+}
+
+}  // namespace millrace::inline v0

@@ -1,0 +1,140 @@
+// OffsetFetch (key 9): how far groups have read. Versions 1 to 10.
+//
+// 2: all topics by null, and an error of the group as a whole. 7: stable offsets alone (KIP-447; without
+// transactions all are). 8: several groups (KIP-709). 9: the member's epoch (KIP-848), which classic groups
+// do not look at. 10: topics by id.
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "broker/api/handlers.h"
+#include "millrace/wire/messages/offset_fetch.h"
+
+namespace millrace::inline v0 {
+namespace {
+
+using Answer = wire::OffsetFetchResponse;
+using Group = wire::OffsetFetchRequest::Group;
+
+// One request; its answer is complete when its last group's is.
+struct Fetching {
+  explicit Fetching(Request from) : request(std::move(from)) {}
+
+  void Done() {
+    if (left.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    Answer response;
+    if (request.version() >= 8) {
+      response.groups = std::move(groups);
+      return request.Respond(response);
+    }
+    // The one group, in the words of older versions.
+    const Answer::Group& group = groups.front();
+    if (request.version() >= 2) response.error_code = group.error_code;
+    for (const auto& topic : group.topics) {
+      auto& legacy = response.topics.emplace_back();
+      legacy.name = topic.name;
+      for (const auto& one : topic.partitions) {
+        legacy.partitions.push_back({.partition_index = one.partition_index,
+                                     .committed_offset = one.committed_offset,
+                                     .committed_leader_epoch = one.committed_leader_epoch,
+                                     .metadata = one.metadata,
+                                     .error_code = one.error_code});
+      }
+    }
+    request.Respond(response);
+  }
+
+  Request request;
+  std::vector<Answer::Group> groups;
+  std::atomic<size_t> left = 0;
+};
+
+std::vector<Group> GroupsOf(const wire::OffsetFetchRequest& asked, int16_t version) {
+  if (version >= 8) return asked.groups;
+  Group group{.group_id = asked.group_id, .topics = std::nullopt};
+  if (asked.topics.has_value()) {
+    group.topics.emplace();
+    for (const auto& topic : *asked.topics)
+      group.topics->push_back({.name = topic.name, .partition_indexes = topic.partition_indexes});
+  }
+  return {std::move(group)};
+}
+
+// The partitions that are asked for by id or name; what is not there is answered at once.
+std::optional<std::vector<TopicPartition>> PartitionsOf(BrokerImpl& broker, const Group& group,
+                                                        Answer::Group* answer) {
+  if (!group.topics.has_value()) return std::nullopt;
+  std::vector<TopicPartition> partitions;
+  for (const auto& topic : *group.topics) {
+    std::string name = topic.name;
+    if (name.empty()) {
+      const auto found = FindTopic(broker, "", topic.topic_id);
+      if (!found.ok()) {
+        auto& unknown = answer->topics.emplace_back();
+        unknown.topic_id = topic.topic_id;
+        for (const int32_t index : topic.partition_indexes)
+          unknown.partitions.push_back(
+              {.partition_index = index, .committed_offset = -1, .error_code = CodeOf(found.status())});
+        continue;
+      }
+      name = (*found)->name();
+    }
+    for (const int32_t index : topic.partition_indexes) partitions.push_back({name, PartitionId(index)});
+  }
+  return partitions;
+}
+
+void Fill(EngineImpl& engine, const OffsetFetchResponse& from, Answer::Group* answer) {
+  answer->error_code = CodeOf(from.result.error);
+  std::map<std::string, Answer::Topic> topics;
+  for (const auto& entry : from.offsets) {
+    auto& topic = topics[entry.offset.partition.topic];
+    topic.partitions.push_back({.partition_index = entry.offset.partition.partition.value(),
+                                .committed_offset = entry.offset.offset,
+                                .committed_leader_epoch = entry.offset.leader_epoch,
+                                .metadata = entry.offset.metadata,
+                                .error_code = CodeOf(entry.result.error)});
+  }
+  for (auto& [name, topic] : topics) {
+    topic.name = name;
+    if (const auto found = engine.topics().Find(std::string_view(name)); found != nullptr)
+      topic.topic_id = found->id();
+    answer->topics.push_back(std::move(topic));
+  }
+}
+
+}  // namespace
+
+void HandleOffsetFetch(BrokerImpl& broker, Request request) {
+  const auto asked = request.Decode<wire::OffsetFetchRequest>();
+  if (!asked.ok()) return request.Refuse(asked.status());
+  const std::vector<Group> groups = GroupsOf(*asked, request.version());
+  const auto work = std::make_shared<Fetching>(std::move(request));
+  work->groups.resize(groups.size());
+  work->left = groups.size() + 1;
+  EngineImpl& engine = broker.engine();
+  const absl::StatusOr<GroupService*> service = engine.Groups();
+  for (size_t i = 0; i < groups.size(); ++i) {
+    Answer::Group* const answer = &work->groups[i];
+    answer->group_id = groups[i].group_id;
+    if (!service.ok()) {
+      answer->error_code = CodeOf(service.status());
+      work->Done();
+      continue;
+    }
+    OffsetFetchRequest fetch{.group = groups[i].group_id,
+                             .partitions = PartitionsOf(broker, groups[i], answer),
+                             .require_stable = asked->require_stable};
+    (*service)->FetchOffsets(std::move(fetch), [&engine, work, answer](const OffsetFetchResponse& response) {
+      Fill(engine, response, answer);
+      work->Done();
+    });
+  }
+  work->Done();
+}
+
+}  // namespace millrace::inline v0

@@ -1,0 +1,31 @@
+// InitProducerId (key 22): an id for an idempotent producer. Versions 0 to 5.
+//
+// Every Java client since 3.0 asks before its first record. A transactional id is refused, fatally for its
+// producer: there are no transactions yet.
+
+#include "broker/api/handlers.h"
+#include "millrace/wire/messages/init_producer_id.h"
+
+namespace millrace::inline v0 {
+
+void HandleInitProducerId(BrokerImpl& broker, Request request) {
+  const auto asked = request.Decode<wire::InitProducerIdRequest>();
+  if (!asked.ok()) return request.Refuse(asked.status());
+  wire::InitProducerIdResponse response;
+  if (asked->transactional_id.has_value()) {
+    const bool empty = asked->transactional_id->empty();
+    response.error_code =
+        CodeOf(empty ? ErrorCode::kInvalidRequest : ErrorCode::kTransactionalIdAuthorizationFailed);
+    return request.Respond(response);
+  }
+  const absl::StatusOr<ProducerId> id = broker.engine().topics().NewProducerId();
+  if (id.ok()) {
+    response.producer_id = id->value();
+  } else {
+    response.error_code = CodeOf(id.status());
+    response.producer_epoch = -1;
+  }
+  request.Respond(response);
+}
+
+}  // namespace millrace::inline v0

@@ -1,0 +1,67 @@
+#include "broker/api/handlers.h"
+
+#include <algorithm>
+
+#include "base/return_if_error.h"
+#include "base/strings.h"
+
+namespace millrace::inline v0 {
+namespace {
+
+using wire::ApiKey;
+
+constexpr ApiHandler kHandlers[] = {
+    // From 0 on, or librdkafka before 2.11 does not compress (KAFKA-18659).
+    {ApiKey::kProduce, {3, 13}, 0, HandleProduce},
+    {ApiKey::kFetch, {4, 18}, 4, HandleFetch},
+    {ApiKey::kListOffsets, {1, 11}, 1, HandleListOffsets},
+    {ApiKey::kMetadata, {0, 13}, 0, HandleMetadata},
+    {ApiKey::kOffsetCommit, {2, 10}, 2, HandleOffsetCommit},
+    {ApiKey::kOffsetFetch, {1, 10}, 1, HandleOffsetFetch},
+    {ApiKey::kFindCoordinator, {0, 6}, 0, HandleFindCoordinator},
+    {ApiKey::kJoinGroup, {0, 9}, 0, HandleJoinGroup},
+    {ApiKey::kHeartbeat, {0, 4}, 0, HandleHeartbeat},
+    {ApiKey::kLeaveGroup, {0, 5}, 0, HandleLeaveGroup},
+    {ApiKey::kSyncGroup, {0, 5}, 0, HandleSyncGroup},
+    {ApiKey::kApiVersions, {0, 4}, 0, HandleApiVersions},
+    // Version 6 is not stable in Kafka (KIP-939).
+    {ApiKey::kInitProducerId, {0, 5}, 0, HandleInitProducerId},
+};
+
+}  // namespace
+
+std::span<const ApiHandler> Handlers() {
+  return kHandlers;
+}
+
+const ApiHandler* FindHandler(ApiKey key) {
+  const auto* const found = std::ranges::find(kHandlers, key, &ApiHandler::key);
+  return found == std::end(kHandlers) ? nullptr : found;
+}
+
+int16_t CodeOf(const absl::Status& status) {
+  return CodeOf(ErrorCodeOf(status));
+}
+
+absl::StatusOr<std::shared_ptr<Topic>> FindTopic(BrokerImpl& broker, const std::string& name, TopicId id) {
+  TopicRegistry& topics = broker.engine().topics();
+  if (!name.empty()) {
+    if (std::shared_ptr<Topic> topic = topics.Find(std::string_view(name)); topic != nullptr) return topic;
+    return Error(ErrorCode::kUnknownTopicOrPartition, StrCat("there is no topic \"", name, "\""));
+  }
+  if (std::shared_ptr<Topic> topic = topics.Find(id); topic != nullptr) return topic;
+  return Error(ErrorCode::kUnknownTopicId, "there is no topic of that id");
+}
+
+absl::StatusOr<std::shared_ptr<Partition>> FindPartition(BrokerImpl& broker, const std::string& name,
+                                                         TopicId id, int32_t partition) {
+  MILLRACE_ASSIGN_OR_RETURN(const std::shared_ptr<Topic> topic, FindTopic(broker, name, id));
+  return topic->partition(PartitionId(partition));
+}
+
+absl::Status CheckLeaderEpoch(int32_t known) {
+  if (known <= kLeaderEpoch) return absl::OkStatus();
+  return Error(ErrorCode::kUnknownLeaderEpoch, StrCat("leader epoch ", known, " has not come yet"));
+}
+
+}  // namespace millrace::inline v0

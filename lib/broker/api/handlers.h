@@ -1,0 +1,69 @@
+// The APIs that a broker serves: one file each, named by its key.
+
+#ifndef MILLRACE_BROKER_API_HANDLERS_H_
+#define MILLRACE_BROKER_API_HANDLERS_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "broker/broker_impl.h"
+#include "broker/request.h"
+#include "millrace/status.h"
+#include "millrace/wire/api_keys.h"
+
+namespace millrace::inline v0 {
+
+// Called on the connection's loop; answers there or later. Must not block but for a local disk.
+using HandleRequest = void (*)(BrokerImpl& broker, Request request);
+
+struct ApiHandler {
+  wire::ApiKey key = wire::ApiKey::kProduce;
+  wire::Versions served = wire::kNoVersions;
+  // What ApiVersions says, where that is more.
+  int16_t advertised_from = 0;
+  HandleRequest handle = nullptr;
+};
+
+// By rising key.
+std::span<const ApiHandler> Handlers();
+// Null: not served.
+const ApiHandler* FindHandler(wire::ApiKey key);
+
+void HandleProduce(BrokerImpl& broker, Request request);
+void HandleFetch(BrokerImpl& broker, Request request);
+void HandleListOffsets(BrokerImpl& broker, Request request);
+void HandleMetadata(BrokerImpl& broker, Request request);
+void HandleOffsetCommit(BrokerImpl& broker, Request request);
+void HandleOffsetFetch(BrokerImpl& broker, Request request);
+void HandleFindCoordinator(BrokerImpl& broker, Request request);
+void HandleJoinGroup(BrokerImpl& broker, Request request);
+void HandleHeartbeat(BrokerImpl& broker, Request request);
+void HandleLeaveGroup(BrokerImpl& broker, Request request);
+void HandleSyncGroup(BrokerImpl& broker, Request request);
+void HandleApiVersions(BrokerImpl& broker, Request request);
+void HandleInitProducerId(BrokerImpl& broker, Request request);
+// ApiVersions in a version that nobody knows: answered in version 0.
+void RefuseApiVersions(Request request);
+
+inline int16_t CodeOf(ErrorCode code) {
+  return static_cast<int16_t>(code);
+}
+// OK is 0.
+int16_t CodeOf(const absl::Status& status);
+
+// Of a topic by its name, or, where that is empty, by its id. kUnknownTopicOrPartition, kUnknownTopicId.
+absl::StatusOr<std::shared_ptr<Topic>> FindTopic(BrokerImpl& broker, const std::string& name, TopicId id);
+absl::StatusOr<std::shared_ptr<Partition>> FindPartition(BrokerImpl& broker, const std::string& name,
+                                                         TopicId id, int32_t partition);
+// The one epoch that every partition has: there is one broker. kUnknownLeaderEpoch if the client knows a
+// later one; -1: it does not ask.
+inline constexpr int32_t kLeaderEpoch = 0;
+absl::Status CheckLeaderEpoch(int32_t known);
+
+}  // namespace millrace::inline v0
+
+#endif  // MILLRACE_BROKER_API_HANDLERS_H_

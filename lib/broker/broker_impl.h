@@ -1,0 +1,89 @@
+// BrokerImpl: what Broker::Start returns, and what the handlers of requests see of it.
+
+#ifndef MILLRACE_BROKER_BROKER_IMPL_H_
+#define MILLRACE_BROKER_BROKER_IMPL_H_
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "base/mutex.h"
+#include "broker/request.h"
+#include "engine/engine_impl.h"
+#include "millrace/broker.h"
+
+namespace millrace::inline v0 {
+
+// Something that waits for the engine on a client's behalf, for longer than a call. Thread-safe.
+class Waiting {
+ public:
+  virtual ~Waiting() = default;
+  // Answer now: the broker closes.
+  virtual void GiveUp() = 0;
+};
+
+// How many handlers of connections there are; outlives the broker, which waits for the last of them.
+struct HandlerCount {
+  std::atomic<uint32_t> count = 0;
+  Parker* parker = nullptr;
+};
+
+// Thread-safe. Lock order: mutex_ before those of connections.
+class BrokerImpl final : public Broker {
+ public:
+  explicit BrokerImpl(BrokerOptions options);
+  ~BrokerImpl() override;
+  absl::Status Start();
+
+  // --- Broker
+  const std::string& bootstrap_servers() const override { return bootstrap_servers_; }
+  absl::Status Close(absl::Duration drain) override;
+
+  // --- For handlers
+  const BrokerOptions& options() const { return options_; }
+  const std::string& cluster_id() const { return cluster_id_; }
+  EngineImpl& engine() { return *engine_; }
+  const Env& env() const { return engine_->env(); }
+  // False: the broker closes, nothing was added.
+  bool Add(const std::shared_ptr<Waiting>& waiting);
+  void Remove(const std::shared_ptr<Waiting>& waiting);
+
+  // --- For connections
+  // False: the broker closes.
+  bool Opened(const std::shared_ptr<Connection>& connection);
+  void Closed(const Connection* connection);
+  void Dispatch(std::shared_ptr<Responder> responder, const Endpoint* endpoint, Frame frame);
+
+ private:
+  struct OpenListener {
+    std::unique_ptr<Listener> listener;
+    Endpoint endpoint;
+  };
+
+  absl::Status Listen(const BrokerListener& options);
+
+  const BrokerOptions options_;
+  EngineImpl* const engine_;
+  const std::string cluster_id_;
+  std::string bootstrap_servers_;
+  // Stable addresses: requests point to endpoints.
+  std::deque<OpenListener> listeners_;
+  const std::shared_ptr<HandlerCount> handlers_;
+
+  Mutex mutex_;
+  // Until then nothing is read: requests point to endpoints.
+  bool started_ ABSL_GUARDED_BY(mutex_) = false;
+  bool closing_ ABSL_GUARDED_BY(mutex_) = false;
+  std::set<std::shared_ptr<Connection>> connections_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::shared_ptr<Waiting>> waiting_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace millrace::inline v0
+
+#endif  // MILLRACE_BROKER_BROKER_IMPL_H_

@@ -1,0 +1,91 @@
+#include "broker/client_connection.h"
+
+#include <utility>
+
+#include "broker/broker_impl.h"
+
+namespace millrace::inline v0 {
+
+// What answers need; outlives the handler where one is late.
+class ClientConnection::Turns final : public Responder {
+ public:
+  Turns(std::shared_ptr<Connection> connection, size_t unsent_bytes_max)
+      : connection_(std::move(connection)), unsent_bytes_max_(unsent_bytes_max) {}
+
+  void Begin() {
+    MutexLock lock(&mutex_);
+    answered_ = false;
+  }
+  // After the request was handed over: nothing more is read until it is answered, and sent.
+  void HoldUp() {
+    MutexLock lock(&mutex_);
+    if (!answered_ || connection_->unsent_bytes() > unsent_bytes_max_) {
+      connection_->PauseReading();
+      paused_ = true;
+    }
+  }
+  void GoOn() {
+    MutexLock lock(&mutex_);
+    GoOnLocked();
+  }
+
+  void Answer(OutgoingFrame frame) override {
+    // Fails where the connection is gone, which the handler is told.
+    connection_->Send(std::move(frame)).IgnoreError();
+    AnswerNothing();
+  }
+  void AnswerNothing() override {
+    MutexLock lock(&mutex_);
+    answered_ = true;
+    GoOnLocked();
+  }
+  void Refuse(const absl::Status&) override { connection_->Abort(); }
+  std::string peer_address() const override { return connection_->peer_address(); }
+
+ private:
+  void GoOnLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (!paused_ || !answered_ || connection_->unsent_bytes() > unsent_bytes_max_) return;
+    paused_ = false;
+    connection_->ResumeReading();
+  }
+
+  const std::shared_ptr<Connection> connection_;
+  const size_t unsent_bytes_max_;
+  Mutex mutex_;
+  bool answered_ ABSL_GUARDED_BY(mutex_) = true;
+  bool paused_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+ClientConnection::ClientConnection(BrokerImpl* broker, const Endpoint* endpoint,
+                                   std::shared_ptr<HandlerCount> count)
+    : broker_(broker), endpoint_(endpoint), count_(std::move(count)) {
+  count_->count.fetch_add(1);
+}
+
+ClientConnection::~ClientConnection() {
+  // The broker may be gone from now on.
+  count_->count.fetch_sub(1);
+  count_->parker->UnparkAll(count_->count);
+}
+
+void ClientConnection::OnOpened(std::shared_ptr<Connection> connection) {
+  connection_ = std::move(connection);
+  turns_ = std::make_shared<Turns>(connection_, broker_->options().unsent_bytes_max);
+  if (!broker_->Opened(connection_)) connection_->Abort();
+}
+
+void ClientConnection::OnFrame(Frame frame) {
+  turns_->Begin();
+  broker_->Dispatch(turns_, endpoint_, std::move(frame));
+  turns_->HoldUp();
+}
+
+void ClientConnection::OnWritable() {
+  turns_->GoOn();
+}
+
+void ClientConnection::OnClosed(const absl::Status&) {
+  broker_->Closed(connection_.get());
+}
+
+}  // namespace millrace::inline v0

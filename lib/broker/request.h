@@ -1,0 +1,113 @@
+// Request: what came from a client, until it is answered.
+
+#ifndef MILLRACE_BROKER_REQUEST_H_
+#define MILLRACE_BROKER_REQUEST_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "millrace/transport.h"
+#include "millrace/wire/api_keys.h"
+#include "millrace/wire/message.h"
+#include "millrace/wire/messages/headers.h"
+
+namespace millrace::inline v0 {
+
+// A listener as its clients see it: "host" and port.
+struct Endpoint {
+  std::string host = {};
+  int32_t port = 0;
+};
+
+// Where answers go. Thread-safe.
+class Responder {
+ public:
+  virtual ~Responder() = default;
+  // Once for each request: its answer, and the next one's turn.
+  virtual void Answer(OutgoingFrame frame) = 0;
+  virtual void AnswerNothing() = 0;
+  // The client cannot be answered: the connection ends.
+  virtual void Refuse(const absl::Status& why) = 0;
+  virtual std::string peer_address() const = 0;
+};
+
+// Answered once, by one of Respond, RespondNothing and Refuse; one that is dropped without ends its
+// connection. Movable; one thread at a time.
+class Request {
+ public:
+  Request(std::shared_ptr<Responder> responder, const Endpoint* endpoint, wire::RequestHeader header,
+          Frame frame, size_t body)
+      : responder_(std::move(responder)),
+        endpoint_(endpoint),
+        header_(std::move(header)),
+        frame_(std::move(frame)),
+        body_(body) {}
+  Request(Request&&) = default;
+  Request& operator=(Request&&) = delete;
+  ~Request() {
+    if (responder_ != nullptr) responder_->Refuse(absl::InternalError("a request was dropped"));
+  }
+
+  int16_t version() const { return header_.request_api_version; }
+  std::string client_id() const { return header_.client_id.value_or(""); }
+  // "/127.0.0.1", as Kafka shows it.
+  std::string client_host() const {
+    const std::string address = responder_->peer_address();
+    return "/" + address.substr(0, address.rfind(':'));
+  }
+  // The listener's that it came in by. Valid while the broker is.
+  const Endpoint& endpoint() const { return *endpoint_; }
+
+  // What views in the message borrow from belongs to this request.
+  template <typename Message>
+  absl::StatusOr<Message> Decode() const {
+    return wire::Decode<Message>(frame_.bytes().subspan(body_), version());
+  }
+  // The bytes of a view of this request's message, to be changed.
+  std::span<std::byte> Mutable(std::span<const std::byte> view) {
+    return frame_.mutable_bytes().subspan(static_cast<size_t>(view.data() - frame_.bytes().data()),
+                                          view.size());
+  }
+
+  // `pins` keep alive what views in `response` point to, one for each that is not empty, in their order.
+  template <typename Message>
+  void Respond(const Message& response, std::vector<std::shared_ptr<const void>> pins = {}) {
+    RespondAs(response, version(), std::move(pins));
+  }
+  // In another version than was asked for.
+  template <typename Message>
+  void RespondAs(const Message& response, int16_t version,
+                 std::vector<std::shared_ptr<const void>> pins = {}) {
+    OutgoingFrame frame;
+    const auto headers = wire::HeaderVersionsOf(header_.request_api_key, version);
+    absl::Status status = wire::Encode(wire::ResponseHeader{.correlation_id = header_.correlation_id},
+                                       headers->response, &frame.bytes);
+    std::vector<wire::Piece> pieces;
+    if (status.ok())
+      status = wire::EncodePieces(response, version, &frame.bytes, &pieces, /*piece_bytes_min=*/1);
+    if (!status.ok()) return Refuse(status);
+    for (size_t i = 0; i < pieces.size(); ++i)
+      frame.splices.push_back({.at = pieces[i].at, .bytes = pieces[i].bytes, .pin = std::move(pins.at(i))});
+    std::exchange(responder_, nullptr)->Answer(std::move(frame));
+  }
+  void RespondNothing() { std::exchange(responder_, nullptr)->AnswerNothing(); }
+  void Refuse(const absl::Status& why) { std::exchange(responder_, nullptr)->Refuse(why); }
+
+ private:
+  std::shared_ptr<Responder> responder_;
+  const Endpoint* endpoint_;
+  wire::RequestHeader header_;
+  Frame frame_;
+  size_t body_;
+};
+
+}  // namespace millrace::inline v0
+
+#endif  // MILLRACE_BROKER_REQUEST_H_
