@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/strings.h"
 #include "broker/broker_impl.h"
 
 namespace millrace::inline v0 {
@@ -9,8 +10,9 @@ namespace millrace::inline v0 {
 // What answers need; outlives the handler where one is late.
 class ClientConnection::Turns final : public Responder {
  public:
-  Turns(std::shared_ptr<Connection> connection, size_t unsent_bytes_max)
-      : connection_(std::move(connection)), unsent_bytes_max_(unsent_bytes_max) {}
+  // `logger` is the engine's.
+  Turns(std::shared_ptr<Connection> connection, size_t unsent_bytes_max, Logger* logger)
+      : connection_(std::move(connection)), unsent_bytes_max_(unsent_bytes_max), logger_(logger) {}
 
   void Begin() {
     MutexLock lock(&mutex_);
@@ -39,7 +41,12 @@ class ClientConnection::Turns final : public Responder {
     answered_ = true;
     GoOnLocked();
   }
-  void Refuse(const absl::Status&) override { connection_->Abort(); }
+  void Refuse(const absl::Status& why) override {
+    logger_->Log(
+        Severity::kWarning, "broker",
+        StrCat("the connection from ", connection_->peer_address(), " ends: ", ToStd(why.message())));
+    connection_->Abort();
+  }
   std::string peer_address() const override { return connection_->peer_address(); }
 
  private:
@@ -51,6 +58,7 @@ class ClientConnection::Turns final : public Responder {
 
   const std::shared_ptr<Connection> connection_;
   const size_t unsent_bytes_max_;
+  Logger* const logger_;
   Mutex mutex_;
   bool answered_ ABSL_GUARDED_BY(mutex_) = true;
   bool paused_ ABSL_GUARDED_BY(mutex_) = false;
@@ -70,7 +78,7 @@ ClientConnection::~ClientConnection() {
 
 void ClientConnection::OnOpened(std::shared_ptr<Connection> connection) {
   connection_ = std::move(connection);
-  turns_ = std::make_shared<Turns>(connection_, broker_->options().unsent_bytes_max);
+  turns_ = std::make_shared<Turns>(connection_, broker_->options().unsent_bytes_max, broker_->env().logger);
   if (!broker_->Opened(connection_)) connection_->Abort();
 }
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "broker/wire_client.h"
+#include "broker/broker_world.h"
 #include "millrace/record.h"
 #include "millrace/wire/messages/api_versions.h"
 #include "millrace/wire/messages/fetch.h"
@@ -18,27 +18,6 @@ namespace millrace::inline v0 {
 namespace {
 
 constexpr int64_t kMilli = 1'000'000;
-
-struct World {
-  explicit World(BrokerOptions options = {}) {
-    auto opened = Engine::Open({.directory = "/data", .env = sim.env(), .offsets_topic_num_partitions = 1});
-    REQUIRE(opened.ok());
-    engine = *std::move(opened);
-    transport = NewInMemoryTransport(sim.env());
-    options.engine = engine.get();
-    options.listeners = {{.transport = transport.get(), .address = "broker:9092"}};
-    auto started = Broker::Start(options);
-    INFO(std::string(started.status().message()));
-    REQUIRE(started.ok());
-    broker = *std::move(started);
-  }
-  WireClient Connect() { return WireClient(&sim, transport.get(), "broker:9092"); }
-
-  SimEnv sim{7};
-  std::unique_ptr<Engine> engine;
-  std::unique_ptr<Transport> transport;
-  std::unique_ptr<Broker> broker;
-};
 
 std::vector<std::byte> Batch(const std::vector<std::string>& values) {
   BatchBuilder builder;
@@ -83,7 +62,7 @@ int16_t Code(ErrorCode code) {
 }
 
 TEST_CASE("a broker says what it serves, whatever version it is asked in") {
-  World world;
+  BrokerWorld world;
   WireClient client = world.Connect();
   const wire::ApiVersionsRequest asked{.client_software_name = "test", .client_software_version = "1"};
   for (int16_t version = 0; version <= 4; ++version) {
@@ -110,7 +89,7 @@ TEST_CASE("a broker says what it serves, whatever version it is asked in") {
 }
 
 TEST_CASE("metadata: one broker, the listener's address, topics made on demand") {
-  World world;
+  BrokerWorld world;
   REQUIRE(world.engine->CreateTopic("orders", {.partitions = 3}).ok());
   WireClient client = world.Connect();
   for (int16_t version = 0; version <= 13; ++version) {
@@ -145,7 +124,7 @@ TEST_CASE("metadata: one broker, the listener's address, topics made on demand")
 }
 
 TEST_CASE("what is produced is fetched, byte for byte, and found by time") {
-  World world;
+  BrokerWorld world;
   REQUIRE(world.engine->CreateTopic("orders").ok());
   WireClient client = world.Connect();
   const auto batch = Batch({"a", "b"});
@@ -166,18 +145,22 @@ TEST_CASE("what is produced is fetched, byte for byte, and found by time") {
     const auto records = *fetched->responses[0].partitions[0].records;
     CHECK(std::equal(batch.begin() + 16, batch.end(), records.begin() + 16));
   }
-  const auto list = [&](int64_t time) {
+  const auto list = [&](int64_t time, int16_t version) {
     const wire::ListOffsetsRequest asked{.replica_id = -1,
                                          .topics = {{.name = "orders", .partitions = {{.timestamp = time}}}}};
-    const auto response = client.Call<wire::ListOffsetsResponse>(asked, 7);
+    const auto response = client.Call<wire::ListOffsetsResponse>(asked, version);
     REQUIRE(response.ok());
     CHECK(response->topics[0].partitions[0].error_code == 0);
     return response->topics[0].partitions[0].offset;
   };
-  CHECK(list(-1) == 20);
-  CHECK(list(-2) == 0);
-  CHECK(list(1'700'000'000'000) == 0);
-  CHECK(list(1'700'000'000'001) == -1);
+  for (int16_t version = 1; version <= 11; ++version) {
+    INFO(version);
+    CHECK(list(-1, version) == 20);
+    CHECK(list(-2, version) == 0);
+    CHECK(list(1'700'000'000'000, version) == 0);
+    CHECK(list(1'700'000'000'001, version) == -1);
+  }
+  CHECK(list(-3, 7) == 0);
   // The engine's own consumer sees the same.
   auto consumer = world.engine->NewConsumer({.start = Start::kEarliest});
   REQUIRE((*consumer)->Assign({{"orders", PartitionId(0)}}).ok());
@@ -185,7 +168,7 @@ TEST_CASE("what is produced is fetched, byte for byte, and found by time") {
 }
 
 TEST_CASE("a fetch waits for records, for bytes, or for its time") {
-  World world;
+  BrokerWorld world;
   REQUIRE(world.engine->CreateTopic("orders").ok());
   WireClient reader = world.Connect();
   WireClient writer = world.Connect();
@@ -209,7 +192,7 @@ TEST_CASE("a fetch waits for records, for bytes, or for its time") {
 }
 
 TEST_CASE("requests of one connection are answered in their order") {
-  World world;
+  BrokerWorld world;
   REQUIRE(world.engine->CreateTopic("orders").ok());
   WireClient client = world.Connect();
   const int32_t first = client.Send(Fetch("orders", 0, /*wait_ms=*/100), 11);
@@ -223,7 +206,7 @@ TEST_CASE("requests of one connection are answered in their order") {
 }
 
 TEST_CASE("acks: none is answered nothing, an impossible one is refused") {
-  World world;
+  BrokerWorld world;
   REQUIRE(world.engine->CreateTopic("orders").ok());
   WireClient client = world.Connect();
   const auto batch = Batch({"a"});
@@ -236,7 +219,7 @@ TEST_CASE("acks: none is answered nothing, an impossible one is refused") {
 }
 
 TEST_CASE("bad batches are refused with Kafka's codes, and nothing is stored") {
-  World world;
+  BrokerWorld world;
   REQUIRE(world.engine->CreateTopic("orders").ok());
   WireClient client = world.Connect();
   const auto code = [&](const std::string& topic, std::span<const std::byte> batch) {
@@ -267,7 +250,7 @@ TEST_CASE("bad batches are refused with Kafka's codes, and nothing is stored") {
 }
 
 TEST_CASE("topics are found by id since Produce 13 and Fetch 13") {
-  World world;
+  BrokerWorld world;
   REQUIRE(world.engine->CreateTopic("orders").ok());
   const TopicId id = world.engine->admin().DescribeTopic("orders")->id;
   WireClient client = world.Connect();
@@ -286,7 +269,7 @@ TEST_CASE("topics are found by id since Produce 13 and Fetch 13") {
 }
 
 TEST_CASE("producer ids are never given out twice") {
-  World world;
+  BrokerWorld world;
   WireClient client = world.Connect();
   const wire::InitProducerIdRequest asked{.transactional_id = std::nullopt};
   const auto first = client.Call<wire::InitProducerIdResponse>(asked, 4);
@@ -300,7 +283,7 @@ TEST_CASE("producer ids are never given out twice") {
 }
 
 TEST_CASE("what is no request ends that connection, and no other") {
-  World world;
+  BrokerWorld world;
   REQUIRE(world.engine->CreateTopic("orders").ok());
   WireClient other = world.Connect();
   const std::vector<std::vector<std::byte>> frames = {
@@ -324,7 +307,7 @@ TEST_CASE("what is no request ends that connection, and no other") {
 }
 
 TEST_CASE("closing answers what waits, and leaves the engine as it was") {
-  World world;
+  BrokerWorld world;
   REQUIRE(world.engine->CreateTopic("orders").ok());
   WireClient client = world.Connect();
   client.Send(Fetch("orders", 0, /*wait_ms=*/100'000), 11);
@@ -345,7 +328,7 @@ TEST_CASE("closing answers what waits, and leaves the engine as it was") {
 }
 
 TEST_CASE("options that cannot be meant are refused") {
-  World world;
+  BrokerWorld world;
   const auto code = [&](BrokerOptions options) { return ErrorCodeOf(Broker::Start(options).status()); };
   const BrokerListener listener{.transport = world.transport.get(), .address = "other:1"};
   CHECK(code({}) == ErrorCode::kInvalidConfig);

@@ -69,6 +69,7 @@ void HandleListOffsets(BrokerImpl& broker, Request request) {
       if (status.ok()) status = CheckLeaderEpoch(one.current_leader_epoch);
       if (status.ok()) status = Find(**partition, one.timestamp, asked->isolation_level == 1, &answer);
       answer.error_code = CodeOf(status);
+      if (request.version() < 4) answer.leader_epoch = -1;
       answers.partitions.push_back(answer);
     }
   }
