@@ -1,6 +1,5 @@
 #include "broker/broker_impl.h"
 
-#include <charconv>
 #include <utility>
 
 #include "base/return_if_error.h"
@@ -8,6 +7,7 @@
 #include "broker/api/handlers.h"
 #include "broker/client_connection.h"
 #include "millrace/status.h"
+#include "transport/address.h"
 
 namespace millrace::inline v0 {
 namespace {
@@ -16,28 +16,11 @@ absl::Status Invalid(std::string_view field, std::string_view allowed) {
   return Error(ErrorCode::kInvalidConfig, StrCat("BrokerOptions::", field, " must be ", allowed));
 }
 
-// "host:port" or "[host]:port".
-absl::StatusOr<Endpoint> ParseEndpoint(std::string_view address) {
-  const size_t colon = address.rfind(':');
-  Endpoint endpoint;
-  if (colon != std::string_view::npos) {
-    const std::string_view port = address.substr(colon + 1);
-    const auto [rest, error] = std::from_chars(port.data(), port.data() + port.size(), endpoint.port);
-    std::string_view host = address.substr(0, colon);
-    if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-    endpoint.host = host;
-    if (error == std::errc() && rest == port.data() + port.size() && endpoint.port >= 0 &&
-        endpoint.port <= 65535 && !endpoint.host.empty()) {
-      return endpoint;
-    }
-  }
+// A client must be told a host.
+absl::StatusOr<HostPort> ParseAdvertised(std::string_view address) {
+  auto parsed = ParseHostPort(address);
+  if (parsed.ok() && !parsed->host.empty()) return parsed;
   return Invalid("listeners.advertised_address", StrCat("\"host:port\", not \"", address, "\""));
-}
-
-std::string AddressOf(const Endpoint& endpoint) {
-  const bool is_ipv6 = endpoint.host.find(':') != std::string::npos;
-  return is_ipv6 ? StrCat("[", endpoint.host, "]:", endpoint.port)
-                 : StrCat(endpoint.host, ":", endpoint.port);
 }
 
 std::string MadeUpClusterId(Random* random) {
@@ -59,7 +42,7 @@ absl::Status BrokerOptions::Validate() const {
   for (const BrokerListener& listener : listeners) {
     if (listener.transport == nullptr) return Invalid("listeners.transport", "a transport");
     if (!listener.advertised_address.empty())
-      MILLRACE_RETURN_IF_ERROR(ParseEndpoint(listener.advertised_address).status());
+      MILLRACE_RETURN_IF_ERROR(ParseAdvertised(listener.advertised_address).status());
   }
   if (node_id < 0) return Invalid("node_id", "zero or more");
   if (fetch_max_bytes < 1024) return Invalid("fetch_max_bytes", "at least 1024");
@@ -98,9 +81,9 @@ absl::Status BrokerImpl::Start() {
 
 absl::Status BrokerImpl::Listen(const BrokerListener& options) {
   OpenListener& open = listeners_.emplace_back();
-  const Endpoint* const endpoint = &open.endpoint;
+  const HostPort* const endpoint = &open.endpoint;
   if (!options.advertised_address.empty()) {
-    MILLRACE_ASSIGN_OR_RETURN(open.endpoint, ParseEndpoint(options.advertised_address));
+    MILLRACE_ASSIGN_OR_RETURN(open.endpoint, ParseAdvertised(options.advertised_address));
   }
   MILLRACE_ASSIGN_OR_RETURN(
       open.listener,
@@ -108,10 +91,10 @@ absl::Status BrokerImpl::Listen(const BrokerListener& options) {
           options.address,
           [this, endpoint] { return std::make_unique<ClientConnection>(this, endpoint, handlers_); },
           options.options));
-  MILLRACE_ASSIGN_OR_RETURN(const Endpoint real, ParseEndpoint(open.listener->address()));
+  MILLRACE_ASSIGN_OR_RETURN(const HostPort real, ParseHostPort(open.listener->address()));
   if (open.endpoint.host.empty()) open.endpoint.host = real.host;
   if (open.endpoint.port == 0) open.endpoint.port = real.port;
-  StrAppend(&bootstrap_servers_, bootstrap_servers_.empty() ? "" : ",", AddressOf(open.endpoint));
+  StrAppend(&bootstrap_servers_, bootstrap_servers_.empty() ? "" : ",", FormatHostPort(open.endpoint));
   return absl::OkStatus();
 }
 
@@ -158,7 +141,7 @@ absl::Status BrokerImpl::Close(absl::Duration drain) {
   return absl::OkStatus();
 }
 
-void BrokerImpl::Dispatch(std::shared_ptr<Responder> responder, const Endpoint* endpoint, Frame frame) {
+void BrokerImpl::Dispatch(std::shared_ptr<Responder> responder, const HostPort* endpoint, Frame frame) {
   const std::span<const std::byte> bytes = frame.bytes();
   if (bytes.size() < 4) return responder->Refuse(absl::InvalidArgumentError("a frame without a header"));
   const auto number = [&](size_t at) {

@@ -58,12 +58,12 @@ class BrokerImpl final : public Broker {
   // False: the broker closes.
   bool Opened(const std::shared_ptr<Connection>& connection);
   void Closed(const Connection* connection);
-  void Dispatch(std::shared_ptr<Responder> responder, const Endpoint* endpoint, Frame frame);
+  void Dispatch(std::shared_ptr<Responder> responder, const HostPort* endpoint, Frame frame);
 
  private:
   struct OpenListener {
     std::unique_ptr<Listener> listener;
-    Endpoint endpoint;
+    HostPort endpoint;
   };
 
   absl::Status Listen(const BrokerListener& options);

@@ -64,7 +64,7 @@ class ClientConnection::Turns final : public Responder {
   bool paused_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-ClientConnection::ClientConnection(BrokerImpl* broker, const Endpoint* endpoint,
+ClientConnection::ClientConnection(BrokerImpl* broker, const HostPort* endpoint,
                                    std::shared_ptr<HandlerCount> count)
     : broker_(broker), endpoint_(endpoint), count_(std::move(count)) {
   count_->count.fetch_add(1);

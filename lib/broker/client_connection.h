@@ -21,7 +21,7 @@ struct HandlerCount;
 class ClientConnection final : public ConnectionHandler {
  public:
   // Borrowed: they outlive the handler.
-  ClientConnection(BrokerImpl* broker, const Endpoint* endpoint, std::shared_ptr<HandlerCount> count);
+  ClientConnection(BrokerImpl* broker, const HostPort* endpoint, std::shared_ptr<HandlerCount> count);
   ~ClientConnection() override;
 
   void OnOpened(std::shared_ptr<Connection> connection) override;
@@ -33,7 +33,7 @@ class ClientConnection final : public ConnectionHandler {
   class Turns;
 
   BrokerImpl* const broker_;
-  const Endpoint* const endpoint_;
+  const HostPort* const endpoint_;
   const std::shared_ptr<HandlerCount> count_;
   std::shared_ptr<Connection> connection_;
   std::shared_ptr<Turns> turns_;

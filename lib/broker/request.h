@@ -17,14 +17,9 @@
 #include "millrace/wire/api_keys.h"
 #include "millrace/wire/message.h"
 #include "millrace/wire/messages/headers.h"
+#include "transport/address.h"
 
 namespace millrace::inline v0 {
-
-// A listener as its clients see it: "host" and port.
-struct Endpoint {
-  std::string host = {};
-  int32_t port = 0;
-};
 
 // Where answers go. Thread-safe.
 class Responder {
@@ -42,7 +37,7 @@ class Responder {
 // connection. Movable; one thread at a time.
 class Request {
  public:
-  Request(std::shared_ptr<Responder> responder, const Endpoint* endpoint, wire::RequestHeader header,
+  Request(std::shared_ptr<Responder> responder, const HostPort* endpoint, wire::RequestHeader header,
           Frame frame, size_t body)
       : responder_(std::move(responder)),
         endpoint_(endpoint),
@@ -63,7 +58,7 @@ class Request {
     return "/" + address.substr(0, address.rfind(':'));
   }
   // The listener's that it came in by. Valid while the broker is.
-  const Endpoint& endpoint() const { return *endpoint_; }
+  const HostPort& endpoint() const { return *endpoint_; }
 
   // What views in the message borrow from belongs to this request.
   template <typename Message>
@@ -102,7 +97,7 @@ class Request {
 
  private:
   std::shared_ptr<Responder> responder_;
-  const Endpoint* endpoint_;
+  const HostPort* endpoint_;
   wire::RequestHeader header_;
   Frame frame_;
   size_t body_;

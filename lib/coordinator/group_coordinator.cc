@@ -222,6 +222,22 @@ void GroupCoordinator::DescribeGroup(const std::string& name, DescribeGroupDone 
 
 // --- Results and options
 
+std::string_view GroupStateName(GroupState state) {
+  switch (state) {
+    case GroupState::kEmpty:
+      return "Empty";
+    case GroupState::kPreparingRebalance:
+      return "PreparingRebalance";
+    case GroupState::kCompletingRebalance:
+      return "CompletingRebalance";
+    case GroupState::kStable:
+      return "Stable";
+    case GroupState::kDead:
+      return "Dead";
+  }
+  return "Unknown";
+}
+
 absl::Status GroupResult::ToStatus(std::string_view group) const {
   if (ok()) return absl::OkStatus();
   std::string_view hint;

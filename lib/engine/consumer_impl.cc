@@ -438,7 +438,7 @@ void ConsumerImpl::Wakeup() {
 }
 
 absl::Status ConsumerImpl::Close() {
-  if (std::exchange(closed_, true)) return absl::OkStatus();
+  if (std::exchange(closing_, true)) return absl::OkStatus();
   Disarm();
   absl::Status status;
   if (!engine_->closed()) {
@@ -449,6 +449,7 @@ absl::Status ConsumerImpl::Close() {
     mailbox_->Drain();  // asynchronous commits that are through
     if (member_ != nullptr) member_->Leave();
   }
+  closed_ = true;
   mailbox_->Close();
   member_.reset();
   readable_.clear();

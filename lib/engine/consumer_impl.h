@@ -152,6 +152,7 @@ class ConsumerImpl final : public Consumer,
   const std::shared_ptr<Mailbox> mailbox_;
   const std::shared_ptr<Listener> listener_;
   std::atomic<bool> wakeup_{false};
+  bool closing_ = false;
   bool closed_ = false;
 
   GroupService* groups_ = nullptr;

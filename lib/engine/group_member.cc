@@ -271,12 +271,13 @@ void ConsumerMembership::Fail(const GroupResult& result) {
 }
 
 void ConsumerMembership::Leave() {
-  heartbeat_->Stop();
-  ++attempt_;
   const bool known = !member_id_.empty() && state_ != State::kOut;
-  const std::string member_id = std::exchange(member_id_, std::string());
+  // While it is a member: the listener may commit.
   const std::vector<TopicPartition> owned = options_.delegate->Owned();
   if (!owned.empty()) options_.delegate->Remove(owned, /*lost=*/false);
+  heartbeat_->Stop();
+  ++attempt_;
+  const std::string member_id = std::exchange(member_id_, std::string());
   if (known && !instance_id().has_value()) {
     options_.service->Leave(
         {.group = options_.group, .members = {{.member_id = member_id, .reason = "consumer closed"}}},

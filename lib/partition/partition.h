@@ -38,7 +38,8 @@ struct PartitionContext {
 // Thread-safe. Always owned by a shared_ptr (its Topic's, and whoever uses it). Cheap until it is used: the
 // log is opened by the first call that needs it, and stays open, as an object, while the Partition lives (the
 // LogManager closes the files of cold logs beneath it).
-class MILLRACE_EXPORT Partition final : public PartitionHandle, public std::enable_shared_from_this<Partition> {
+class MILLRACE_EXPORT Partition final : public PartitionHandle,
+                                        public std::enable_shared_from_this<Partition> {
  public:
   using CommitCallback = absl::AnyInvocable<void(absl::Status)>;
 

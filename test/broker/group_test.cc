@@ -34,6 +34,24 @@ absl::StatusOr<wire::JoinGroupResponse> Joined(BrokerWorld& world, WireClient& c
   return client.Receive<wire::JoinGroupResponse>(version);
 }
 
+// Group "g" has committed offset 7 of "orders" 0, and "nobody" nothing.
+void CheckCommitted(WireClient& client, int16_t version) {
+  wire::OffsetFetchRequest fetch{.group_id = "g", .topics = {{{.name = "orders", .partition_indexes = {0}}}}};
+  if (version >= 8)
+    fetch = {.groups = {{.group_id = "g", .topics = {{{.name = "orders", .partition_indexes = {0}}}}},
+                        {.group_id = "g", .topics = std::nullopt},
+                        {.group_id = "nobody", .topics = std::nullopt}}};
+  const auto fetched = client.Call<wire::OffsetFetchResponse>(fetch, version);
+  REQUIRE(fetched.ok());
+  if (version >= 8) {
+    CHECK(fetched->groups[0].topics[0].partitions[0].committed_offset == 7);
+    CHECK(fetched->groups[1].topics[0].partitions[0].committed_offset == 7);
+    CHECK(fetched->groups[2].topics.empty());
+  } else {
+    CHECK(fetched->topics[0].partitions[0].committed_offset == 7);
+  }
+}
+
 TEST_CASE("a group of one: coordinator, join, sync, heartbeat, commit, fetch, leave, at each version") {
   const int16_t age = GENERATE(range<int16_t>(0, 10));
   const auto at = [&](int16_t first, int16_t last) { return std::clamp(age, first, last); };
@@ -92,20 +110,7 @@ TEST_CASE("a group of one: coordinator, join, sync, heartbeat, commit, fetch, le
   CHECK(committed->topics[0].partitions[1].error_code ==
         static_cast<int16_t>(ErrorCode::kUnknownTopicOrPartition));
 
-  wire::OffsetFetchRequest fetch{.group_id = "g", .topics = {{{.name = "orders", .partition_indexes = {0}}}}};
-  if (at(1, 9) >= 8)
-    fetch = {.groups = {{.group_id = "g", .topics = {{{.name = "orders", .partition_indexes = {0}}}}},
-                        {.group_id = "g", .topics = std::nullopt},
-                        {.group_id = "nobody", .topics = std::nullopt}}};
-  const auto fetched = client.Call<wire::OffsetFetchResponse>(fetch, at(1, 9));
-  REQUIRE(fetched.ok());
-  if (at(1, 9) >= 8) {
-    CHECK(fetched->groups[0].topics[0].partitions[0].committed_offset == 7);
-    CHECK(fetched->groups[1].topics[0].partitions[0].committed_offset == 7);
-    CHECK(fetched->groups[2].topics.empty());
-  } else {
-    CHECK(fetched->topics[0].partitions[0].committed_offset == 7);
-  }
+  CheckCommitted(client, at(1, 9));
 
   wire::LeaveGroupRequest leave{.group_id = "g", .member_id = member};
   if (at(0, 5) >= 3) leave = {.group_id = "g", .members = {{.member_id = member}}};

@@ -131,6 +131,52 @@ TEST_CASE("members hear of a rebalance at once, not with their next heartbeat") 
   Settle({first.get()});
 }
 
+// Commits where the headers say to: before partitions are given up.
+struct Committing : RebalanceListener {
+  Consumer* consumer = nullptr;
+  std::vector<absl::Status> commits;
+  void OnRevoked(const std::vector<TopicPartition>& removed) override {
+    Consumer::Offsets offsets;
+    for (const TopicPartition& partition : removed) {
+      const auto position = consumer->position(partition);
+      commits.push_back(position.status());
+      if (position.ok()) offsets[partition] = {.offset = *position};
+    }
+    commits.push_back(consumer->CommitSync(offsets));
+    commits.push_back(consumer->CommitSync());
+  }
+};
+
+TEST_CASE("a listener commits before partitions are given up: closing, leaving, or destroyed") {
+  const int way = GENERATE(0, 1, 2);
+  auto engine = OpenEngine();
+  Produce(*engine, 0, 50);
+  Committing listener;
+  auto consumer = Join(*engine, {.auto_commit = false}, &listener);
+  listener.consumer = consumer.get();
+  ReadAll(*consumer, 50 - Settle({consumer.get()}).size());
+  if (way == 0) REQUIRE(consumer->Close().ok());
+  if (way == 1) REQUIRE(consumer->Unsubscribe().ok());
+  consumer.reset();
+  REQUIRE(listener.commits.size() == kPartitions + 2);
+  for (const absl::Status& commit : listener.commits) {
+    INFO(std::string(commit.message()));
+    CHECK(commit.ok());
+  }
+  int64_t sum = 0;
+  const auto committed = engine->admin().ListGroupOffsets("g");
+  for (const auto& [partition, offset] : *committed) sum += offset.offset.value();
+  CHECK(sum == 50);
+}
+
+TEST_CASE("states of groups have Kafka's names") {
+  CHECK(GroupStateName(GroupState::kEmpty) == "Empty");
+  CHECK(GroupStateName(GroupState::kPreparingRebalance) == "PreparingRebalance");
+  CHECK(GroupStateName(GroupState::kCompletingRebalance) == "CompletingRebalance");
+  CHECK(GroupStateName(GroupState::kStable) == "Stable");
+  CHECK(GroupStateName(GroupState::kDead) == "Dead");
+}
+
 TEST_CASE("each record reaches one member once, through rebalances") {
   auto engine = OpenEngine();
   Produce(*engine, 0, 100);
