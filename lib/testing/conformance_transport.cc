@@ -8,8 +8,6 @@
 namespace millrace::inline v0 {
 namespace {
 
-constexpr absl::Duration kLong = absl::Seconds(30);
-
 // Frames of many sizes, there and back, in order.
 void CheckEcho(const TransportWorld& world, Checks& checks) {
   TransportLab lab(world, checks);
@@ -24,7 +22,7 @@ void CheckEcho(const TransportWorld& world, Checks& checks) {
   constexpr size_t kSizes[] = {0,    1,    2,     3,     4,     100,   0,       4091,
                                4092, 4093, 16384, 65535, 65536, 65537, 1 << 20, 5};
   for (const size_t size : kSizes) {
-    sent.push_back(Pattern(size, ++seed));
+    sent.push_back(PatternText(size, ++seed));
     checks.Ok(client.connection->Send(FrameOf(sent.back())), "Send");
   }
   lab.Wait([&] { return client.journal->frame_count() >= sent.size(); }, "frames come back");
@@ -58,7 +56,7 @@ void CheckSplices(const TransportWorld& world, Checks& checks) {
   if (listener == nullptr) return;
   const TransportLab::Client client = lab.Connect(listener->address());
   if (client.connection == nullptr) return;
-  const auto pinned = std::make_shared<std::string>(Pattern(300'000, 7));
+  const auto pinned = std::make_shared<std::string>(PatternText(300'000, 7));
   const auto* const data = reinterpret_cast<const std::byte*>(pinned->data());
   std::vector<std::string> expected;
   for (const size_t at : {size_t{0}, size_t{3}, size_t{6}}) {
@@ -149,7 +147,7 @@ void CheckBackPressure(const TransportWorld& world, Checks& checks) {
   // More than any buffer between the two, sent by one who watches unsent_bytes.
   size_t sent = 0;
   while (client.connection->unsent_bytes() < 4 * kMark && sent < 4000) {
-    checks.Ok(client.connection->Send(FrameOf(Pattern(kFrame, static_cast<uint32_t>(sent++)))), "Send");
+    checks.Ok(client.connection->Send(FrameOf(PatternText(kFrame, static_cast<uint32_t>(sent++)))), "Send");
     if (client.connection->unsent_bytes() >= 2 * kMark) lab.Settle();
   }
   lab.Settle();
@@ -163,7 +161,7 @@ void CheckBackPressure(const TransportWorld& world, Checks& checks) {
   lab.Wait([&] { return client.journal->writable() >= 1; }, "OnWritable tells that the mark is reached");
   bool same = server->frame_count() == sent;
   const std::vector<std::string> frames = server->frames();
-  for (size_t i = 0; same && i < sent; ++i) same = frames[i] == Pattern(kFrame, static_cast<uint32_t>(i));
+  for (size_t i = 0; same && i < sent; ++i) same = frames[i] == PatternText(kFrame, static_cast<uint32_t>(i));
   checks.True(same, "nothing is lost or changed by a pause");
 }
 

@@ -7,7 +7,6 @@
 namespace millrace::inline v0 {
 namespace {
 
-constexpr absl::Duration kLong = absl::Seconds(30);
 constexpr int32_t kMaxFrame = 1000;
 
 SharedJournal FirstAccepted(TransportLab& lab) {
@@ -68,7 +67,7 @@ void CheckHalfClose(const TransportWorld& world, Checks& checks) {
   if (listener == nullptr) return;
   const auto peer = world.connect_raw(listener->address());
   if (!checks.True(peer != nullptr, "a raw client connects")) return;
-  const std::vector<std::byte> request = OnWire(Pattern(20'000, 3));
+  const std::vector<std::byte> request = OnWire(PatternText(20'000, 3));
   checks.True(peer->Write(request), "a raw client writes");
   peer->ShutWrite();
   std::vector<std::byte> back;
@@ -88,7 +87,7 @@ void CheckDrain(const TransportWorld& world, Checks& checks) {
   if (listener == nullptr) return;
   const TransportLab::Client client = lab.Connect(listener->address());
   if (client.connection == nullptr) return;
-  const std::string text = Pattern(256 * 1024, 9);
+  const std::string text = PatternText(256 * 1024, 9);
   for (size_t i = 0; i < kFrames; ++i) client.connection->Send(FrameOf(text)).IgnoreError();
   client.connection->Close(kLong);
   checks.True(absl::IsUnavailable(client.connection->Send(FrameOf("late"))), "Send fails after Close");
@@ -270,7 +269,7 @@ void CheckDestruction(const TransportWorld& world, Checks& checks) {
   for (int i = 0; i < 8; ++i) {
     clients.push_back(lab.Connect(listener->address(), Echo()));
     if (clients.back().connection == nullptr) return;
-    for (int n = 0; n < 4; ++n) clients.back().connection->Send(FrameOf(Pattern(5000, 1))).IgnoreError();
+    for (int n = 0; n < 4; ++n) clients.back().connection->Send(FrameOf(PatternText(5000, 1))).IgnoreError();
   }
   for (int sender = 0; sender < 2; ++sender) {
     world.start([stop, finished, connection = clients[static_cast<size_t>(sender)].connection] {

@@ -147,8 +147,11 @@ inline std::vector<std::byte> OnWire(std::string_view text, int64_t length = -1)
   for (const char c : text) bytes.push_back(static_cast<std::byte>(c));
   return bytes;
 }
+// More time than anything here should take.
+inline constexpr absl::Duration kLong = absl::Seconds(30);
+
 // Text of that length that tells its place: no stretch of it looks like another.
-inline std::string Pattern(size_t size, uint32_t seed) {
+inline std::string PatternText(size_t size, uint32_t seed) {
   std::string text(size, '\0');
   for (size_t i = 0; i < size; ++i) text[i] = static_cast<char>((i * 2654435761u + seed * 40503u) >> 11);
   return text;

@@ -17,22 +17,22 @@
 namespace millrace::inline v0 {
 namespace {
 
-using Answer = wire::OffsetFetchResponse;
-using Group = wire::OffsetFetchRequest::Group;
+using Fetched = wire::OffsetFetchResponse;
+using AskedGroup = wire::OffsetFetchRequest::Group;
 
 // One request; its answer is complete when its last group's is.
-struct Fetching {
-  explicit Fetching(Request from) : request(std::move(from)) {}
+struct FetchingOffsets {
+  explicit FetchingOffsets(Request from) : request(std::move(from)) {}
 
   void Done() {
     if (left.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-    Answer response;
+    Fetched response;
     if (request.version() >= 8) {
       response.groups = std::move(groups);
       return request.Respond(response);
     }
     // The one group, in the words of older versions.
-    const Answer::Group& group = groups.front();
+    const Fetched::Group& group = groups.front();
     if (request.version() >= 2) response.error_code = group.error_code;
     for (const auto& topic : group.topics) {
       auto& legacy = response.topics.emplace_back();
@@ -49,13 +49,13 @@ struct Fetching {
   }
 
   Request request;
-  std::vector<Answer::Group> groups;
+  std::vector<Fetched::Group> groups;
   std::atomic<size_t> left = 0;
 };
 
-std::vector<Group> GroupsOf(const wire::OffsetFetchRequest& asked, int16_t version) {
+std::vector<AskedGroup> GroupsOf(const wire::OffsetFetchRequest& asked, int16_t version) {
   if (version >= 8) return asked.groups;
-  Group group{.group_id = asked.group_id, .topics = std::nullopt};
+  AskedGroup group{.group_id = asked.group_id, .topics = std::nullopt};
   if (asked.topics.has_value()) {
     group.topics.emplace();
     for (const auto& topic : *asked.topics)
@@ -65,8 +65,8 @@ std::vector<Group> GroupsOf(const wire::OffsetFetchRequest& asked, int16_t versi
 }
 
 // The partitions that are asked for by id or name; what is not there is answered at once.
-std::optional<std::vector<TopicPartition>> PartitionsOf(BrokerImpl& broker, const Group& group,
-                                                        Answer::Group* answer) {
+std::optional<std::vector<TopicPartition>> PartitionsOf(BrokerImpl& broker, const AskedGroup& group,
+                                                        Fetched::Group* answer) {
   if (!group.topics.has_value()) return std::nullopt;
   std::vector<TopicPartition> partitions;
   for (const auto& topic : *group.topics) {
@@ -88,9 +88,9 @@ std::optional<std::vector<TopicPartition>> PartitionsOf(BrokerImpl& broker, cons
   return partitions;
 }
 
-void Fill(EngineImpl& engine, const OffsetFetchResponse& from, Answer::Group* answer) {
+void Fill(EngineImpl& engine, const OffsetFetchResponse& from, Fetched::Group* answer) {
   answer->error_code = CodeOf(from.result.error);
-  std::map<std::string, Answer::Topic> topics;
+  std::map<std::string, Fetched::Topic> topics;
   for (const auto& entry : from.offsets) {
     auto& topic = topics[entry.offset.partition.topic];
     topic.partitions.push_back({.partition_index = entry.offset.partition.partition.value(),
@@ -112,14 +112,14 @@ void Fill(EngineImpl& engine, const OffsetFetchResponse& from, Answer::Group* an
 void HandleOffsetFetch(BrokerImpl& broker, Request request) {
   const auto asked = request.Decode<wire::OffsetFetchRequest>();
   if (!asked.ok()) return request.Refuse(asked.status());
-  const std::vector<Group> groups = GroupsOf(*asked, request.version());
-  const auto work = std::make_shared<Fetching>(std::move(request));
+  const std::vector<AskedGroup> groups = GroupsOf(*asked, request.version());
+  const auto work = std::make_shared<FetchingOffsets>(std::move(request));
   work->groups.resize(groups.size());
   work->left = groups.size() + 1;
   EngineImpl& engine = broker.engine();
   const absl::StatusOr<GroupService*> service = engine.Groups();
   for (size_t i = 0; i < groups.size(); ++i) {
-    Answer::Group* const answer = &work->groups[i];
+    Fetched::Group* const answer = &work->groups[i];
     answer->group_id = groups[i].group_id;
     if (!service.ok()) {
       answer->error_code = CodeOf(service.status());
