@@ -53,6 +53,10 @@ absl::Status Publish(millrace::Engine& engine, int64_t records) {
 int main(int argc, char** argv) {
   const int readers = argc > 1 ? std::atoi(argv[1]) : 3;
   const int64_t records = argc > 2 ? std::atoll(argv[2]) : 1'000'000;
+  if (readers < 1 || records < 1) {
+    std::fprintf(stderr, "usage: threads [READERS] [RECORDS], both at least 1\n");
+    return 2;
+  }
   auto engine = millrace::Engine::Open({});  // no directory: in memory
   if (!engine.ok() || !(*engine)->CreateTopic(kTopic).ok()) return 1;
 

@@ -107,6 +107,7 @@ class MILLRACE_EXPORT Admin {
   // -------------------------------------------------------------------------------------------------------
 
   virtual absl::StatusOr<std::vector<GroupListing>> ListGroups() = 0;
+  // A group that is not there is kDead, without an error, as Kafka has it.
   virtual absl::StatusOr<GroupDescription> DescribeGroup(std::string_view group) = 0;
   virtual absl::StatusOr<Consumer::Offsets> ListGroupOffsets(std::string_view group) = 0;
   // Sets committed offsets. kNonEmptyGroup (kUnknownMemberId in Kafka's tools) while the group has members.

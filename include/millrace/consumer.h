@@ -215,6 +215,8 @@ struct ConsumerOptions {
   Start start = Start::kLatest;
   // Preferred first; the group uses the first one that all members share ("partition.assignment.strategy").
   std::vector<AssignorKind> assignors = {AssignorKind::kRange, AssignorKind::kCooperativeSticky};
+  // A member that gives no sign of life for so long is out of its group ("session.timeout.ms"); between the
+  // engine's group_min_session_timeout and group_max_session_timeout.
   absl::Duration session_timeout = absl::Seconds(45);
   absl::Duration heartbeat_interval = absl::Seconds(3);
   // A member that does not poll for so long leaves its group ("max.poll.interval.ms"); also the rebalance

@@ -18,7 +18,8 @@
 
 namespace millrace::inline v0 {
 
-// What happens to old records. Both at once: compact, and delete what is past retention.
+// What happens to old records. Both at once: compact, and delete what is past retention. Neither: they are
+// kept for ever.
 struct CleanupPolicy {
   bool remove = true;    // "delete"
   bool compact = false;  // "compact"

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_format.h"
 #include "base/return_if_error.h"
+#include "base/strings.h"
 
 namespace millrace::inline v0 {
 
@@ -44,6 +45,16 @@ absl::Status ConsumerOptions::Validate() const {
 absl::StatusOr<std::unique_ptr<Consumer>> MakeConsumer(EngineImpl* engine, ConsumerOptions options) {
   MILLRACE_RETURN_IF_ERROR(engine->CheckOpen());
   MILLRACE_RETURN_IF_ERROR(options.Validate());
+  const EngineOptions& bounds = engine->options();
+  if (!options.group.empty() && (options.session_timeout < bounds.group_min_session_timeout ||
+                                 options.session_timeout > bounds.group_max_session_timeout)) {
+    return Error(
+        ErrorCode::kInvalidSessionTimeout,
+        StrCat("ConsumerOptions::session_timeout is ", absl::ToInt64Milliseconds(options.session_timeout),
+               " ms; EngineOptions::group_min_session_timeout and group_max_session_timeout allow ",
+               absl::ToInt64Milliseconds(bounds.group_min_session_timeout), " to ",
+               absl::ToInt64Milliseconds(bounds.group_max_session_timeout), " ms"));
+  }
   auto consumer = std::make_unique<ConsumerImpl>(engine, std::move(options));
   if (!consumer->Register()) return EngineImpl::ClosedError();
   return consumer;

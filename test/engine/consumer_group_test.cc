@@ -169,6 +169,18 @@ TEST_CASE("a listener commits before partitions are given up: closing, leaving, 
   CHECK(sum == 50);
 }
 
+TEST_CASE("a session time-out outside the engine's bounds is refused at once, with the bounds") {
+  auto engine = OpenEngine();
+  for (const absl::Duration timeout : {absl::Milliseconds(5999), absl::Milliseconds(1'800'001)}) {
+    const ConsumerOptions options = {
+        .group = "g", .session_timeout = timeout, .heartbeat_interval = absl::Seconds(1)};
+    const auto refused = engine->NewConsumer(options);
+    CHECK(ErrorCodeOf(refused.status()) == ErrorCode::kInvalidSessionTimeout);
+    CHECK(std::string(refused.status().message()).find("6000 to 1800000 ms") != std::string::npos);
+  }
+  CHECK(engine->NewConsumer({.group = "g", .session_timeout = absl::Seconds(6)}).ok());
+}
+
 TEST_CASE("states of groups have Kafka's names") {
   CHECK(GroupStateName(GroupState::kEmpty) == "Empty");
   CHECK(GroupStateName(GroupState::kPreparingRebalance) == "PreparingRebalance");
