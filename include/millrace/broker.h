@@ -19,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "millrace/broker_faults.h"
 #include "millrace/engine.h"
 #include "millrace/export.h"
 #include "millrace/transport.h"
@@ -72,6 +73,9 @@ class MILLRACE_EXPORT Broker {
 
   // "host:port,host:port": the advertised address of each listener, in their order.
   virtual const std::string& bootstrap_servers() const = 0;
+
+  // What clients are to meet, in tests of theirs. Lives as long as the broker.
+  virtual BrokerFaults& faults() = 0;
 
   // Accepts nothing more, answers what waits, sends what was answered, and closes the connections; what is
   // not through after `drain` is cut off. When it returns nothing of the broker runs any more. The engine is

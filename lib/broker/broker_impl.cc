@@ -99,6 +99,7 @@ absl::Status BrokerImpl::Listen(const BrokerListener& options) {
 }
 
 bool BrokerImpl::Opened(const std::shared_ptr<Connection>& connection) {
+  if (faults_.refuses_connections()) return false;
   MutexLock lock(&mutex_);
   if (closing_) return false;
   connections_.insert(connection);
@@ -109,6 +110,15 @@ bool BrokerImpl::Opened(const std::shared_ptr<Connection>& connection) {
 void BrokerImpl::Closed(const Connection* connection) {
   MutexLock lock(&mutex_);
   std::erase_if(connections_, [&](const auto& one) { return one.get() == connection; });
+}
+
+void BrokerImpl::AbortConnections() {
+  std::set<std::shared_ptr<Connection>> connections;
+  {
+    MutexLock lock(&mutex_);
+    connections = connections_;
+  }
+  for (const std::shared_ptr<Connection>& one : connections) one->Abort();
 }
 
 bool BrokerImpl::Add(const std::shared_ptr<Waiting>& waiting) {
@@ -159,7 +169,13 @@ void BrokerImpl::Dispatch(std::shared_ptr<Responder> responder, const HostPort* 
   const int16_t version = header->request_api_version;
   Request request(std::move(responder), endpoint, *std::move(header), std::move(frame), body);
   const ApiHandler* const handler = FindHandler(wire::ApiKey{key});
-  if (handler != nullptr && handler->served.Has(version)) return handler->handle(*this, std::move(request));
+  if (handler != nullptr && handler->served.Has(version)) {
+    if (faults_.active()) [[unlikely]] {
+      if (const std::optional<Fault> fault = faults_.Take(request); fault.has_value())
+        return MeetFault(*this, *fault, handler->handle, std::move(request));
+    }
+    return handler->handle(*this, std::move(request));
+  }
   // KIP-511: the one question that is answered whatever its version.
   if (key == static_cast<int16_t>(wire::ApiKey::kApiVersions)) return RefuseApiVersions(std::move(request));
   request.Refuse(absl::InvalidArgumentError(StrCat("API key ", key, " is not served in version ", version)));

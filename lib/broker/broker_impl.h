@@ -14,6 +14,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "base/mutex.h"
+#include "broker/fault_table.h"
 #include "broker/request.h"
 #include "engine/engine_impl.h"
 #include "millrace/broker.h"
@@ -44,6 +45,7 @@ class BrokerImpl final : public Broker {
   // --- Broker
   const std::string& bootstrap_servers() const override { return bootstrap_servers_; }
   absl::Status Close(absl::Duration drain) override;
+  BrokerFaults& faults() override { return faults_; }
 
   // --- For handlers
   const BrokerOptions& options() const { return options_; }
@@ -58,6 +60,7 @@ class BrokerImpl final : public Broker {
   // False: the broker closes.
   bool Opened(const std::shared_ptr<Connection>& connection);
   void Closed(const Connection* connection);
+  void AbortConnections();
   void Dispatch(std::shared_ptr<Responder> responder, const HostPort* endpoint, Frame frame);
 
  private:
@@ -75,6 +78,7 @@ class BrokerImpl final : public Broker {
   // Stable addresses: requests point to endpoints.
   std::deque<OpenListener> listeners_;
   const std::shared_ptr<HandlerCount> handlers_;
+  FaultTable faults_{this};
 
   Mutex mutex_;
   // Until then nothing is read: requests point to endpoints.

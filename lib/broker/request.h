@@ -50,6 +50,9 @@ class Request {
     if (responder_ != nullptr) responder_->Refuse(absl::InternalError("a request was dropped"));
   }
 
+  const wire::RequestHeader& header() const { return header_; }
+  // As it came, without the header.
+  std::span<const std::byte> body() const { return frame_.bytes().subspan(body_); }
   int16_t version() const { return header_.request_api_version; }
   std::string client_id() const { return header_.client_id.value_or(""); }
   // "/127.0.0.1", as Kafka shows it.
@@ -91,6 +94,19 @@ class Request {
     for (size_t i = 0; i < pieces.size(); ++i)
       frame.splices.push_back({.at = pieces[i].at, .bytes = pieces[i].bytes, .pin = std::move(pins.at(i))});
     std::exchange(responder_, nullptr)->Answer(std::move(frame));
+  }
+  // With a body that was encoded in the request's version.
+  void RespondEncoded(std::span<const std::byte> body) {
+    OutgoingFrame frame;
+    const absl::Status status = wire::EncodeResponseHeader(header_, &frame.bytes);
+    if (!status.ok()) return Refuse(status);
+    frame.bytes.insert(frame.bytes.end(), body.begin(), body.end());
+    std::exchange(responder_, nullptr)->Answer(std::move(frame));
+  }
+  // Answers go to what `make` makes of the responder that they would have gone to.
+  template <typename Make>
+  void Interpose(Make&& make) {
+    responder_ = make(std::move(responder_));
   }
   void RespondNothing() { std::exchange(responder_, nullptr)->AnswerNothing(); }
   void Refuse(const absl::Status& why) { std::exchange(responder_, nullptr)->Refuse(why); }

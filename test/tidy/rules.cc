@@ -23,13 +23,21 @@ struct Home {
   std::string_view room;
 };
 constexpr Home kHomes[] = {
-    {"admin.h", "partition"},    {"broker.h", "broker"},
-    {"consumer.h", "partition"}, {"engine.h", "engine"},
-    {"export.h", "base"},        {"metrics.h", "metrics"},
-    {"millrace.h", "engine"},    {"producer.h", "engine"},
-    {"record.h", "record"},      {"replicator.h", "replication"},
-    {"serde.h", "engine"},       {"status.h", "base"},
-    {"topic.h", "log"},          {"transport.h", "transport"},
+    {"admin.h", "partition"},
+    {"broker.h", "broker"},
+    {"broker_faults.h", "broker"},
+    {"consumer.h", "partition"},
+    {"engine.h", "engine"},
+    {"export.h", "base"},
+    {"metrics.h", "metrics"},
+    {"millrace.h", "engine"},
+    {"producer.h", "engine"},
+    {"record.h", "record"},
+    {"replicator.h", "replication"},
+    {"serde.h", "engine"},
+    {"status.h", "base"},
+    {"topic.h", "log"},
+    {"transport.h", "transport"},
     {"types.h", "base"},
 };
 
