@@ -104,12 +104,24 @@ void Report(const Findings& all, size_t bytes) {
 
 int main(int argc, char** argv) {
   const std::string path = argc > 1 ? argv[1] : "-";
+  if (argc > 2 || path == "--help" || path == "-h") {
+    std::fprintf(
+        argc > 2 ? stderr : stdout,
+        "usage: quickstart [FILE | -]\n\nPublishes each line of FILE, or of standard input, to a topic "
+        "while two consumer groups read it;\nthen closes, opens again, and goes on.\n");
+    return argc > 2 ? 2 : 0;
+  }
   const auto source = quickstart::LineSource::Read(path);
   if (!source.has_value()) {
     std::fprintf(stderr, "quickstart: cannot read %s\n", path.c_str());
     return 1;
   }
   const std::vector<Line> lines = source->Lines();
+  if (lines.empty()) {
+    std::fprintf(stderr, "quickstart: %s is empty: there is nothing to publish\n",
+                 path == "-" ? "standard input" : path.c_str());
+    return 1;
+  }
   const auto first_half = std::span(lines).first(lines.size() / 2);
   const auto second_half = std::span(lines).subspan(lines.size() / 2);
 

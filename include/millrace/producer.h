@@ -139,6 +139,7 @@ class MILLRACE_EXPORT Producer {
   // With a future, which is ready once the record is acknowledged. Waiting for it inside a callback
   // deadlocks.
   std::future<absl::StatusOr<Appended>> SendWithFuture(const TopicHandle& topic, const Record& record);
+  std::future<absl::StatusOr<Appended>> SendWithFuture(std::string_view topic, const Record& record);
 
   // Appends what lingers and waits until everything sent before is acknowledged. kDeadlineExceeded
   // (kRequestTimedOut) after `timeout`; nothing is given up by that.

@@ -263,6 +263,18 @@ absl::Status GroupResult::ToStatus(std::string_view group) const {
     case ErrorCode::kInvalidSessionTimeout:
       hint = "the session time-out is outside the engine's group_min/max_session_timeout";
       break;
+    case ErrorCode::kGroupIdNotFound:
+      hint = "there is no such group";
+      break;
+    case ErrorCode::kNonEmptyGroup:
+      hint = "the group has members; stop them first";
+      break;
+    case ErrorCode::kGroupSubscribedToTopic:
+      hint = "the group reads the topic right now; unsubscribe its members first";
+      break;
+    case ErrorCode::kInvalidGroupId:
+      hint = "the group's name is empty";
+      break;
     case ErrorCode::kGroupMaxSizeReached:
       hint = "the group has group_max_size members";
       break;
@@ -275,8 +287,8 @@ absl::Status GroupResult::ToStatus(std::string_view group) const {
     default:
       hint = "the request was refused";
   }
-  return Error(error, StrCat("group ", group, ": ", message.empty() ? hint : std::string_view(message), " (",
-                             ErrorCodeName(error), ")"));
+  return Error(error, StrCat("group \"", group, "\": ", message.empty() ? hint : std::string_view(message),
+                             " (", ErrorCodeName(error), ")"));
 }
 
 absl::Status GroupConfig::Validate() const {

@@ -20,16 +20,20 @@ absl::Status ConsumerOptions::Validate() const {
   const auto refuse = [](const char* field, std::string_view why) {
     return Error(ErrorCode::kInvalidConfig, absl::StrFormat("ConsumerOptions::%s %s", field, why));
   };
+  const auto refuse_time = [&](const char* field, absl::Duration given, std::string_view allowed) {
+    return refuse(field, StrCat("is ", absl::FormatDuration(given), "; it must be ", allowed));
+  };
   const absl::Duration longest = absl::Milliseconds(INT32_MAX);
   if (assignors.empty()) return refuse("assignors", "is empty: name at least one");
   if (session_timeout <= absl::ZeroDuration() || session_timeout > longest) {
-    return refuse("session_timeout", "must be positive and at most 24 days");
+    return refuse_time("session_timeout", session_timeout, "positive and at most 24 days");
   }
   if (heartbeat_interval <= absl::ZeroDuration() || heartbeat_interval >= session_timeout) {
-    return refuse("heartbeat_interval", "must be positive and below session_timeout; a third of it is usual");
+    return refuse_time("heartbeat_interval", heartbeat_interval,
+                       "positive and below session_timeout; a third of it is usual");
   }
   if (max_poll_interval <= absl::ZeroDuration() || max_poll_interval > longest) {
-    return refuse("max_poll_interval", "must be positive and at most 24 days");
+    return refuse_time("max_poll_interval", max_poll_interval, "positive and at most 24 days");
   }
   if (auto_commit_interval < absl::ZeroDuration()) return refuse("auto_commit_interval", "is negative");
   if (fetch_max_bytes == 0) return refuse("fetch_max_bytes", "is 0: nothing would ever be read");
@@ -46,6 +50,7 @@ absl::StatusOr<std::unique_ptr<Consumer>> MakeConsumer(EngineImpl* engine, Consu
   MILLRACE_RETURN_IF_ERROR(engine->CheckOpen());
   MILLRACE_RETURN_IF_ERROR(options.Validate());
   const EngineOptions& bounds = engine->options();
+  if (!options.group.empty()) MILLRACE_RETURN_IF_ERROR(engine->CheckOpen(/*for_change=*/true));
   if (!options.group.empty() && (options.session_timeout < bounds.group_min_session_timeout ||
                                  options.session_timeout > bounds.group_max_session_timeout)) {
     return Error(
@@ -132,6 +137,12 @@ absl::Status ConsumerImpl::Subscribe(std::vector<std::string> topics, RebalanceL
   rebalance_listener_ = listener;
   subscribed_topics_ = std::move(topics);
   member_->SetTopics(subscribed_topics_);
+  for (const std::string& topic : subscribed_topics_) {
+    if (engine_->topics().Find(topic) != nullptr) continue;
+    engine_->env().logger->Log(
+        Severity::kWarning, "consumer",
+        StrCat("group \"", options_.group, "\" subscribes to topic \"", topic, "\", which is not there yet"));
+  }
   return absl::OkStatus();
 }
 

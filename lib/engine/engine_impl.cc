@@ -165,9 +165,9 @@ absl::StatusOr<std::shared_ptr<Topic>> EngineImpl::FindTopic(std::string_view na
   }
   if (topic == nullptr) {
     MILLRACE_RETURN_IF_ERROR(ValidateTopicName(name));
-    return Error(
-        ErrorCode::kUnknownTopicOrPartition,
-        StrCat("there is no topic \"", name, "\" in ", directory_, ": create it, or set auto_create_topics"));
+    return Error(ErrorCode::kUnknownTopicOrPartition,
+                 StrCat("there is no topic \"", name, "\" in ", directory_,
+                        ": create it, or set EngineOptions::auto_create_topics"));
   }
   return topic;
 }

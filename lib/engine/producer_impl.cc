@@ -274,16 +274,28 @@ absl::Status ProducerImpl::SendBatch(const TopicHandle& topic, PartitionId parti
   return absl::OkStatus();
 }
 
-std::future<absl::StatusOr<Appended>> Producer::SendWithFuture(const TopicHandle& topic,
-                                                               const Record& record) {
+namespace {
+
+// `send` is given the callback, and says whether it will be called.
+template <typename SendIt>
+std::future<absl::StatusOr<Appended>> FutureOf(SendIt send) {
   auto promise = std::make_shared<std::promise<absl::StatusOr<Appended>>>();
   std::future<absl::StatusOr<Appended>> future = promise->get_future();
-  absl::Status accepted = Send(
-      topic, record,
-      [promise](absl::StatusOr<Appended> appended) { promise->set_value(std::move(appended)); },
-      std::nullopt);
+  absl::Status accepted =
+      send([promise](absl::StatusOr<Appended> appended) { promise->set_value(std::move(appended)); });
   if (!accepted.ok()) promise->set_value(std::move(accepted));
   return future;
+}
+
+}  // namespace
+
+std::future<absl::StatusOr<Appended>> Producer::SendWithFuture(const TopicHandle& topic,
+                                                               const Record& record) {
+  return FutureOf([&](SendCallback done) { return Send(topic, record, std::move(done), std::nullopt); });
+}
+
+std::future<absl::StatusOr<Appended>> Producer::SendWithFuture(std::string_view topic, const Record& record) {
+  return FutureOf([&](SendCallback done) { return Send(topic, record, std::move(done)); });
 }
 
 // --- Checks

@@ -264,7 +264,7 @@ absl::StatusOr<std::unique_ptr<FileLock>> MemoryFileSystem::Lock(std::string_vie
   MILLRACE_RETURN_IF_ERROR(shared_->Before(FileOperation::kLock, path).status);
   MutexLock lock(&shared_->mutex);
   MILLRACE_ASSIGN_OR_RETURN(MemoryNodePtr node, OpenNode(path, OpenMode::kCreate));
-  if (node->locked) return LockedStatus(path, node->lock_owner);
+  if (node->locked) return LockedStatus(path, node->lock_owner, owner);
   node->locked = true;
   node->lock_owner = std::string(owner);
   // The text in the file is for people: the lock stands without it, where space is out.

@@ -49,7 +49,7 @@ absl::StatusOr<std::unique_ptr<FileLock>> PosixLock(const std::string& path, std
     range.l_type = F_WRLCK;
     range.l_whence = SEEK_SET;
     if (RetryInterrupted([&] { return ::fcntl(fd.get(), F_OFD_SETLK, &range); }) != 0) {
-      if (errno == EAGAIN || errno == EACCES) return LockedStatus(path, OwnerOf(fd.get()));
+      if (errno == EAGAIN || errno == EACCES) return LockedStatus(path, OwnerOf(fd.get()), owner);
       return ErrnoStatus(errno, "lock", path);
     }
     if (!StillNames(path, fd.get())) continue;

@@ -272,7 +272,11 @@ absl::Status TopicConfig::Set(std::string_view name, std::string_view value) {
   }
   Reader reader{.text = Trim(value)};
   const bool read = std::visit([&](auto place) { return reader.Read(&(this->*place)); }, field->place);
-  return read ? absl::OkStatus() : Invalid(name, value, reader.allowed);
+  if (read) return absl::OkStatus();
+  const std::string_view unit = name.ends_with(".ms")      ? ", in milliseconds"
+                                : name.ends_with(".bytes") ? ", in bytes"
+                                                           : "";
+  return Invalid(name, value, StrCat(reader.allowed, unit));
 }
 
 std::optional<std::string> TopicConfig::Get(std::string_view name) const {
@@ -314,7 +318,9 @@ absl::Status ValidateTopicName(std::string_view name) {
     const char c = name[i];
     const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     if (letter || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-') continue;
-    return invalid(StrCat("character ", i + 1, " is none of a-z, A-Z, 0-9, '.', '_', '-'"));
+    // Not quoted: it may hold anything.
+    return invalid(StrCat("character ", i + 1, " of \"", name.substr(0, i),
+                          "...\" is none of a-z, A-Z, 0-9, '.', '_', '-'"));
   }
   return absl::OkStatus();
 }

@@ -332,8 +332,8 @@ absl::Status TopicRegistry::AddPartitions(std::string_view name, int32_t partiti
     const int32_t count = topic->partition_count();
     if (partitions <= count) {
       return Error(ErrorCode::kInvalidPartitions,
-                   StrCat("topic \"", name, "\" has ", count,
-                          " partitions; their number can be raised only, not set to ", partitions));
+                   StrCat("topic \"", name, "\" has ", count, count == 1 ? " partition" : " partitions",
+                          "; their number can be raised only, not set to ", partitions));
     }
     MILLRACE_RETURN_IF_ERROR(CheckPartitionBudget(name, partitions - count));
     MILLRACE_RETURN_IF_ERROR(Write(

@@ -455,6 +455,8 @@ TEST_CASE("what a producer refuses, with what it says, and that nothing is sent"
     CHECK_FALSE(producer->Send("nope", {.value = "v"}, [&](absl::StatusOr<Appended>) { ++called; }).ok());
     auto future = producer->SendWithFuture(TopicHandle(), {.value = "v"});
     CHECK(ErrorCodeOf(future.get().status()) == ErrorCode::kInvalidRequest);
+    CHECK(ErrorCodeOf(producer->SendWithFuture("nope", {.value = "v"}).get().status()) ==
+          ErrorCode::kUnknownTopicOrPartition);
     REQUIRE(producer->Flush().ok());
     CHECK(called == 0);
     CHECK(producer->errors() == 0);
