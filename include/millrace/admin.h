@@ -37,14 +37,31 @@ struct ConfigChange {
   std::optional<std::string> value = std::nullopt;
 };
 
-enum class GroupState : uint8_t { kEmpty, kPreparingRebalance, kCompletingRebalance, kStable, kDead };
+// Groups of the consumer protocol (KIP-848) are kAssigning and kReconciling where classic ones are
+// kPreparingRebalance and kCompletingRebalance.
+enum class GroupState : uint8_t {
+  kEmpty,
+  kPreparingRebalance,
+  kCompletingRebalance,
+  kStable,
+  kDead,
+  kAssigning,
+  kReconciling
+};
 // Kafka's names: "Empty", "PreparingRebalance", ...
 MILLRACE_EXPORT std::string_view GroupStateName(GroupState state);
+
+// Which protocol the members of a group speak: the client-driven one (JoinGroup, SyncGroup), or the
+// broker-driven one of KIP-848 (ConsumerGroupHeartbeat).
+enum class GroupType : uint8_t { kClassic, kConsumer };
+// Kafka's names: "classic", "consumer".
+MILLRACE_EXPORT std::string_view GroupTypeName(GroupType type);
 
 struct GroupListing {
   std::string group = {};
   std::string protocol_type = {};
   GroupState state = GroupState::kEmpty;
+  GroupType type = GroupType::kClassic;
 };
 
 struct GroupMemberDescription {
@@ -58,6 +75,7 @@ struct GroupMemberDescription {
 struct GroupDescription {
   std::string group = {};
   GroupState state = GroupState::kDead;
+  GroupType type = GroupType::kClassic;
   std::string protocol_type = {};
   // The assignor in use.
   std::string protocol = {};

@@ -234,8 +234,22 @@ std::string_view GroupStateName(GroupState state) {
       return "Stable";
     case GroupState::kDead:
       return "Dead";
+    case GroupState::kAssigning:
+      return "Assigning";
+    case GroupState::kReconciling:
+      return "Reconciling";
   }
   return "Unknown";
+}
+
+std::string_view GroupTypeName(GroupType type) {
+  switch (type) {
+    case GroupType::kClassic:
+      return "classic";
+    case GroupType::kConsumer:
+      return "consumer";
+  }
+  return "unknown";
 }
 
 absl::Status GroupResult::ToStatus(std::string_view group) const {

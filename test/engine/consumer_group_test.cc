@@ -187,6 +187,10 @@ TEST_CASE("states of groups have Kafka's names") {
   CHECK(GroupStateName(GroupState::kCompletingRebalance) == "CompletingRebalance");
   CHECK(GroupStateName(GroupState::kStable) == "Stable");
   CHECK(GroupStateName(GroupState::kDead) == "Dead");
+  CHECK(GroupStateName(GroupState::kAssigning) == "Assigning");
+  CHECK(GroupStateName(GroupState::kReconciling) == "Reconciling");
+  CHECK(GroupTypeName(GroupType::kClassic) == "classic");
+  CHECK(GroupTypeName(GroupType::kConsumer) == "consumer");
 }
 
 TEST_CASE("each record reaches one member once, through rebalances") {
