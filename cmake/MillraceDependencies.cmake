@@ -17,3 +17,15 @@ if(MILLRACE_WITH_TCP)
   find_path(ASIO_INCLUDE_DIR asio.hpp REQUIRED)
   mark_as_advanced(ASIO_INCLUDE_DIR)
 endif()
+
+# An optional component of its own links it; nothing else does. It is not built for ThreadSanitizer, which would see races in what it
+# does not know.
+set(MILLRACE_HAS_REMOTE FALSE)
+if(MILLRACE_WITH_REMOTE AND NOT MILLRACE_SANITIZE MATCHES thread)
+  pkg_check_modules(RDKAFKA QUIET IMPORTED_TARGET GLOBAL rdkafka>=2.0)
+  if(TARGET PkgConfig::RDKAFKA)
+    set(MILLRACE_HAS_REMOTE TRUE)
+  else()
+    message(STATUS "librdkafka 2.0 is not found: without millrace::remote")
+  endif()
+endif()

@@ -1,12 +1,17 @@
-# The install rules and package files: find_package(millrace 0.1 CONFIG) gives millrace::millrace and millrace::broker (COMPONENTS
-# broker asks for it by name); for pkg-config there are millrace.pc and millrace-broker.pc. Both find their prefix from where they lie, so that an installed tree can be moved. Components: runtime (the shared
+# The install rules and package files: find_package(millrace 0.1 CONFIG) gives millrace::millrace, millrace::broker and, where
+# it was built, millrace::remote (COMPONENTS broker remote asks for them by name); for pkg-config there are millrace.pc,
+# millrace-broker.pc and millrace-remote.pc. All find their prefix from where they lie, so that an installed tree can be moved. Components: runtime (the shared
 # library, the licence) and dev (all else). The testing headers stay behind: millrace::testing is for add_subdirectory alone.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(millrace_cmake_directory "${CMAKE_INSTALL_LIBDIR}/cmake/millrace")
 
-install(TARGETS millrace millrace_broker_library EXPORT millraceTargets
+set(millrace_libraries millrace millrace_broker_library)
+if(MILLRACE_HAS_REMOTE)
+  list(APPEND millrace_libraries millrace_remote_library)
+endif()
+install(TARGETS ${millrace_libraries} EXPORT millraceTargets
   LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT runtime NAMELINK_COMPONENT dev
   ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT dev
   INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
@@ -63,5 +68,9 @@ if(MILLRACE_IS_STATIC)
 endif()
 configure_file("${CMAKE_CURRENT_LIST_DIR}/millrace.pc.in" "${PROJECT_BINARY_DIR}/package/millrace.pc" @ONLY)
 configure_file("${CMAKE_CURRENT_LIST_DIR}/millrace-broker.pc.in" "${PROJECT_BINARY_DIR}/package/millrace-broker.pc" @ONLY)
+if(MILLRACE_HAS_REMOTE)
+  configure_file("${CMAKE_CURRENT_LIST_DIR}/millrace-remote.pc.in" "${PROJECT_BINARY_DIR}/package/millrace-remote.pc" @ONLY)
+  install(FILES "${PROJECT_BINARY_DIR}/package/millrace-remote.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT dev)
+endif()
 install(FILES "${PROJECT_BINARY_DIR}/package/millrace.pc" "${PROJECT_BINARY_DIR}/package/millrace-broker.pc"
   DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT dev)
