@@ -102,6 +102,10 @@ struct EngineOptions {
   double cleaner_io_max_bytes_per_second = 1e18;
   uint64_t cleaner_dedupe_buffer_bytes = uint64_t{128} << 20;
 
+  // Partitions, and offsets of groups, that have metrics of their own (size, offsets, lag); of the rest only
+  // the topics and groups have. Each costs some 400 bytes of text when metrics are asked for.
+  int32_t metrics_partitions_max = 10'000;
+
   // Borrowed; null: every append commits at once.
   Replicator* replicator = nullptr;
 

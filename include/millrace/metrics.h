@@ -21,6 +21,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "millrace/export.h"
+#include "millrace/types.h"
 
 namespace millrace::inline v0 {
 
@@ -145,10 +146,13 @@ struct MetricSample {
   int64_t value = 0;
   // Histograms.
   std::shared_ptr<const HistogramCounts> histogram = nullptr;
+  // What the numbers of this series are multiplied by when they are shown: 1e-6 shows nanoseconds as
+  // milliseconds.
+  double scale = 1;
 };
 
 struct MILLRACE_EXPORT MetricsSnapshot {
-  // Sorted by name, then by labels.
+  // Sorted by name, then by labels; no two of the same.
   std::vector<MetricSample> samples = {};
 
   // Prometheus' text format, version 0.0.4. Histograms have one bucket for each power of two in use.
@@ -164,6 +168,8 @@ class MILLRACE_EXPORT MetricsSink {
   virtual void Write(const MetricsSnapshot& snapshot) = 0;
 };
 
+using MetricsCollectorId = StrongId<struct MetricsCollectorIdTag, uint64_t>;
+
 // Owns metrics. Thread-safe; registering takes a lock and allocates, so keep the reference it returns.
 class MILLRACE_EXPORT MetricsRegistry {
  public:
@@ -177,11 +183,18 @@ class MILLRACE_EXPORT MetricsRegistry {
   // type only.
   Counter& GetCounter(std::string_view name, std::string_view help, Labels labels = {});
   Gauge& GetGauge(std::string_view name, std::string_view help, Labels labels = {});
-  Histogram& GetHistogram(std::string_view name, std::string_view help, Labels labels = {});
+  // `scale`: see MetricSample.
+  Histogram& GetHistogram(std::string_view name, std::string_view help, Labels labels = {}, double scale = 1);
   // A gauge whose value is computed when it is asked for, in the asking thread. `read` must be thread-safe
   // and valid until the registry is destroyed or the gauge is removed.
   void AddCallback(std::string_view name, std::string_view help, Labels labels,
                    absl::AnyInvocable<int64_t() const> read);
+  // Adds what `collect` appends to every snapshot: series that come and go with what they tell of. Samples
+  // of the same name and labels, from wherever they come, are added up. Runs in the asking thread, before
+  // all else is read; one collector at a time. It may register metrics; it must not ask for a snapshot.
+  MetricsCollectorId AddCollector(absl::AnyInvocable<void(MetricsSnapshot*)> collect);
+  // When it returns, the collector does not run and will not. Not to be called by a collector.
+  void RemoveCollector(MetricsCollectorId id);
   // Removes every series that carries this label: of a deleted topic, say. References to them are void.
   void RemoveLabelled(std::string_view label, std::string_view value);
 

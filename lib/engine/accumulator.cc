@@ -127,12 +127,19 @@ void Accumulator::AppendOpenLocked(After* after) {
   Enqueue(std::move(batch), result, after);
 }
 
+void Accumulator::PublishLocked() {
+  if (uncounted_records_ == 0) return;
+  core_->counts().producer_records.Add(std::exchange(uncounted_records_, 0));
+  core_->counts().producer_bytes.Add(std::exchange(uncounted_bytes_, 0));
+}
+
 absl::StatusOr<AppendResult> Accumulator::AppendBuilder(BatchBuilder* builder, const SendRules& rules) {
   absl::StatusOr<std::span<std::byte>> bytes = builder->Finish();
   if (!bytes.ok()) return bytes.status();
   const int32_t records = builder->record_count();
   absl::StatusOr<AppendResult> result =
       partition_->AppendBatch(*bytes, AppendOrigin::kClient, /*trusted=*/true, rules.committed);
+  if (result.ok()) CountLocked(records, bytes->size());
   if (result.ok() && core_->producer_id() != kNoProducerId) sequence_ = SequenceAfter(sequence_, records);
   return result;
 }
@@ -152,6 +159,7 @@ Accumulator::Outcome Accumulator::AppendNow(const Record& record, size_t bound, 
   } else {
     absl::StatusOr<AppendResult> result =
         plain ? partition_->Append(record, now, rules.committed) : AppendOne(record, rules, now);
+    if (plain && result.ok()) CountLocked(1, bound);
     if (!result.ok()) {
       *status = std::move(result).status();
       outcome = Outcome::kFailed;
@@ -343,6 +351,7 @@ void Accumulator::GiveUp(const std::shared_ptr<Waiter>& waiter) {
 void Accumulator::Run(InFlight* batch) {
   const bool ok = batch->status.ok();
   const auto called = static_cast<int64_t>(batch->pending.size());
+  if (!ok) core_->counts().producer_errors.Add(batch->records);
   if (!ok && batch->batch_done == nullptr && called < batch->records) {
     core_->CountErrors(batch->records - called, batch->status);
   }

@@ -111,6 +111,12 @@ class Accumulator : public std::enable_shared_from_this<Accumulator> {
   // begun; nullopt if none is (the accumulator is then off the linger list).
   std::optional<MonotonicNanos> AppendOpen(MonotonicNanos opened_before);
 
+  // Adds what was appended to the engine's metrics, which are told by the 64 KiB.
+  void PublishCounts() {
+    LightLockHolder hold(&lock_);
+    PublishLocked();
+  }
+
   // Batches appended with an acknowledgement to come, and those acknowledged with their callbacks run.
   uint64_t sent() const { return sent_.load(std::memory_order_acquire); }
   uint64_t completed() const { return completed_.load(std::memory_order_acquire); }
@@ -145,6 +151,14 @@ class Accumulator : public std::enable_shared_from_this<Accumulator> {
     }
     builder_->Append(record, batch_time_);
   }
+  void CountLocked(int64_t records, size_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
+    constexpr int64_t kCountedAtOnce = 64 * 1024;
+    uncounted_records_ += records;
+    uncounted_bytes_ += static_cast<int64_t>(bytes);
+    if (uncounted_bytes_ >= kCountedAtOnce) [[unlikely]]
+      PublishLocked();
+  }
+  void PublishLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   BatchOptions OptionsFor(const SendRules& rules) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   // Begins a batch; false if there is no buffer space.
   bool OpenLocked(size_t bound, const SendRules& rules) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
@@ -178,6 +192,8 @@ class Accumulator : public std::enable_shared_from_this<Accumulator> {
   SendRules rules_ ABSL_GUARDED_BY(lock_);
   std::vector<Pending> pending_ ABSL_GUARDED_BY(lock_);
   std::vector<Pending> spare_ ABSL_GUARDED_BY(lock_);
+  int64_t uncounted_records_ ABSL_GUARDED_BY(lock_) = 0;
+  int64_t uncounted_bytes_ ABSL_GUARDED_BY(lock_) = 0;
   // Of the next batch, for idempotent producers.
   int32_t sequence_ ABSL_GUARDED_BY(lock_) = 0;
 

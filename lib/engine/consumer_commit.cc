@@ -140,6 +140,7 @@ void ConsumerImpl::CommitAsync(const Offsets& offsets, CommitCallback done) {
 }
 
 void ConsumerImpl::AutoCommit(MonotonicNanos now) {
+  PublishCounts();
   next_auto_commit_ = now + absl::ToInt64Nanoseconds(options_.auto_commit_interval);
   const Offsets positions = Positions();
   if (!positions.empty() && (member_ == nullptr || member_->stable())) CommitAsync(positions, nullptr);

@@ -192,6 +192,7 @@ absl::Status ConsumerImpl::Assign(std::vector<TopicPartition> partitions) {
     next_auto_commit_ = env_.clock->Monotonic() + absl::ToInt64Nanoseconds(options_.auto_commit_interval);
   }
   Disarm();
+  PublishCounts();
   std::erase_if(sources_, [&](const auto& entry) { return !found.contains(entry.first); });
   for (auto& [name, partition] : found) {
     if (!sources_.contains(name)) AddSource(name, std::move(partition));
@@ -207,6 +208,7 @@ absl::Status ConsumerImpl::Unsubscribe() {
     member_->Leave();
   }
   Disarm();
+  PublishCounts();
   sources_.clear();
   ListReadable();
   member_.reset();
@@ -246,6 +248,7 @@ void ConsumerImpl::PrepareRebalance() {
 }
 
 void ConsumerImpl::Add(const std::vector<TopicPartition>& partitions) {
+  engine_->counts().consumer_rebalances.Add();
   for (const TopicPartition& name : partitions) {
     auto partition = OpenPartition(name);
     if (partition.ok()) {
@@ -263,6 +266,7 @@ void ConsumerImpl::Remove(const std::vector<TopicPartition>& partitions, bool lo
     lost ? rebalance_listener_->OnLost(partitions) : rebalance_listener_->OnRevoked(partitions);
   }
   Disarm();
+  PublishCounts();
   for (const TopicPartition& name : partitions) sources_.erase(name);
   ListReadable();
 }
@@ -286,6 +290,7 @@ void ConsumerImpl::AddSource(const TopicPartition& name, std::shared_ptr<Partiti
   source.log = partition->log_if_open();
   source.partition = std::move(partition);
   source.awaits_committed = groups_ != nullptr;
+  source.meter = engine_->counts().MeterOf(name.topic);
   Source& added = sources_.insert_or_assign(name, std::move(source)).first->second;
   if (added.awaits_committed) {
     must_ask_committed_ = true;
@@ -462,6 +467,7 @@ void ConsumerImpl::Wakeup() {
 absl::Status ConsumerImpl::Close() {
   if (std::exchange(closing_, true)) return absl::OkStatus();
   Disarm();
+  PublishCounts();
   absl::Status status;
   if (!engine_->closed()) {
     if (options_.auto_commit && groups_ != nullptr && !sources_.empty()) {

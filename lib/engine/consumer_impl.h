@@ -83,6 +83,9 @@ class ConsumerImpl final : public Consumer,
     std::unique_ptr<LogCursor> cursor;
     Offset position = kNoOffset;
     bool paused = false;
+    std::shared_ptr<TopicMeter> meter;
+    // Handed out, and not in the metrics yet.
+    int64_t uncounted_bytes = 0;
     // Where to begin was asked of the group (or must be).
     bool awaits_committed = false;
   };
@@ -102,6 +105,7 @@ class ConsumerImpl final : public Consumer,
   void OnEngineClosing() override {}
   void OnEngineClosed() override { wake_->Wake(); }
   void OnTopicsChanged() override { wake_->Wake(); }
+  void Observe(ClientTotals* totals) override { ++totals->consumers; }
 
   // ConsumerMembership::Delegate
   PartitionCounts CountPartitions(const std::vector<std::string>& topics) override;
@@ -131,6 +135,17 @@ class ConsumerImpl final : public Consumer,
   absl::StatusOr<Batches> Fetch();
   absl::StatusOr<bool> FetchFrom(Source& source, size_t bytes_max, Batches* into);
   absl::StatusOr<Batches> Spin(MonotonicNanos until);
+  // Adds what was handed out to the engine's metrics. Not for each poll: by the 64 KiB or 1,000 polls, and
+  // before waiting.
+  void PublishCounts();
+  void CountPoll(const Batches& batches) {
+    constexpr int64_t kBytes = 64 * 1024;
+    constexpr int64_t kPolls = 1000;
+    ++uncounted_.polls;
+    if (batches.empty() && uncounted_.polls < kPolls) [[likely]]
+      return;
+    if (uncounted_.bytes >= kBytes || uncounted_.polls >= kPolls) PublishCounts();
+  }
   bool Arm();
   void Disarm();
 
@@ -169,6 +184,11 @@ class ConsumerImpl final : public Consumer,
   size_t next_readable_ = 0;
   std::vector<Source*> armed_;
 
+  struct {
+    int64_t records = 0;
+    int64_t bytes = 0;
+    int64_t polls = 0;
+  } uncounted_;
   bool asking_committed_ = false;
   bool must_ask_committed_ = false;
   MonotonicNanos ask_committed_at_;

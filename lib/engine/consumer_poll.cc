@@ -104,6 +104,7 @@ absl::StatusOr<Batches> ConsumerImpl::Fetch() {
     if (batches.slice_count() > before) left -= std::min(left, batches.slice(before).data.bytes.size());
     if (readable_.size() != count) break;  // a reset has changed the list
   }
+  CountPoll(batches);
   return batches;
 }
 
@@ -127,8 +128,27 @@ absl::StatusOr<bool> ConsumerImpl::FetchFrom(Source& source, size_t bytes_max, B
   }
   const Offset from = source.position;
   source.position = slice->next_offset;
+  const auto bytes = static_cast<int64_t>(slice->bytes.size());
+  source.uncounted_bytes += bytes;
+  uncounted_.bytes += bytes;
+  uncounted_.records += source.position - from;
   into->Add({.source = source.name, .data = *std::move(slice), .from = from});
   return true;
+}
+
+void ConsumerImpl::PublishCounts() {
+  if (uncounted_.polls == 0) return;
+  EngineMetrics& counts = engine_->counts();
+  counts.consumer_polls.Add(uncounted_.polls);
+  if (uncounted_.bytes != 0) {
+    counts.consumer_records.Add(uncounted_.records);
+    counts.consumer_bytes.Add(uncounted_.bytes);
+    for (auto& [name, source] : sources_) {
+      if (source.uncounted_bytes == 0) continue;
+      source.meter->bytes_out.fetch_add(std::exchange(source.uncounted_bytes, 0), std::memory_order_relaxed);
+    }
+  }
+  uncounted_ = {};
 }
 
 absl::StatusOr<Batches> ConsumerImpl::Spin(MonotonicNanos until) {
@@ -177,6 +197,7 @@ absl::StatusOr<Batches> ConsumerImpl::Poll(absl::Duration timeout) {
 // Has every readable partition wake this consumer with its next append. False: one of them has something
 // already.
 bool ConsumerImpl::Arm() {
+  PublishCounts();
   Disarm();  // a partition must not have the listener twice
   for (Source* source : readable_) {
     armed_.push_back(source);

@@ -63,8 +63,9 @@ absl::Status EngineImpl::Start(EngineReport* report, std::unique_ptr<LogDirector
       const std::shared_ptr<Topic> topic = topics_->Find(partition.topic);
       return topic == nullptr ? nullptr : topic->config();
     };
-    MILLRACE_ASSIGN_OR_RETURN(
-        logs_, LogDirectory::Open(directory_, options_, env_, std::move(config_of), &metrics_, report));
+    auto meter_of = [this](const TopicPartition& partition) { return counts_.MeterOf(partition.topic); };
+    MILLRACE_ASSIGN_OR_RETURN(logs_, LogDirectory::Open(directory_, options_, env_, std::move(config_of),
+                                                        std::move(meter_of), &metrics_, report));
   }
   partitions_.logs = logs_.get();
   partitions_.replicator = options_.replicator;
@@ -90,6 +91,7 @@ absl::Status EngineImpl::Start(EngineReport* report, std::unique_ptr<LogDirector
   } else {
     logs_->StartBackground();
   }
+  started_.store(true, std::memory_order_release);
   return absl::OkStatus();
 }
 
@@ -316,6 +318,13 @@ void EngineImpl::Deregister(EngineClient* client) {
   MutexLock lock(&clients_mutex_);
   while (notifying_ == client) clients_idle_.Wait(&clients_mutex_);
   std::erase(clients_, client);
+}
+
+ClientTotals EngineImpl::ObserveClients() {
+  ClientTotals totals;
+  MutexLock lock(&clients_mutex_);
+  for (EngineClient* const client : clients_) client->Observe(&totals);
+  return totals;
 }
 
 void EngineImpl::TellClients(void (EngineClient::*what)()) {

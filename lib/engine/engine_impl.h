@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
 #include "coordinator/group_service.h"
+#include "engine/engine_metrics.h"
 #include "millrace/engine.h"
 #include "millrace/export.h"
 #include "partition/partition.h"
@@ -30,6 +31,13 @@ class LogDirectory;
 class OffsetsTopic;
 class StoppableExecutor;
 
+// What producers and consumers say of themselves, added up.
+struct ClientTotals {
+  int64_t producers = 0;
+  int64_t buffered_bytes = 0;
+  int64_t consumers = 0;
+};
+
 // A producer or consumer, as the engine knows it: told when the engine closes. Called without the engine's
 // locks.
 class EngineClient {
@@ -40,6 +48,9 @@ class EngineClient {
   // From now on every call must fail with EngineImpl::ClosedError(); wake whoever is blocked. The engine's
   // logs and groups are still there during the call.
   virtual void OnEngineClosed() = 0;
+  // Adds itself, and counts what it has not counted yet. From any thread, under a lock of the engine's:
+  // quick.
+  virtual void Observe(ClientTotals* totals) = 0;
 };
 
 // Thread-safe. Lock order: close_mutex_ -> clients_mutex_, groups_mutex_; those two are leaves but for what
@@ -69,6 +80,10 @@ class MILLRACE_EXPORT EngineImpl final : public Engine {
   // Every member is set, the executor included. In a host-driven engine its tasks run inside RunOnce().
   const Env& env() const { return env_; }
   bool closed() const { return closed_.load(std::memory_order_acquire); }
+  // Whether Start() has succeeded.
+  bool started() const { return started_.load(std::memory_order_acquire); }
+  EngineMetrics& counts() { return counts_; }
+  ClientTotals ObserveClients();
   const std::string& directory() const { return directory_; }
   // What a call on a closed engine fails with (kFailedPrecondition).
   static absl::Status ClosedError();
@@ -145,6 +160,7 @@ class MILLRACE_EXPORT EngineImpl final : public Engine {
   std::atomic<bool> running_tasks_ = false;
 
   MetricsRegistry metrics_;
+  std::atomic<bool> started_ = false;
   std::unique_ptr<LogDirectory> logs_;
   PartitionContext partitions_;
   std::unique_ptr<TopicRegistry> topics_;
@@ -176,6 +192,8 @@ class MILLRACE_EXPORT EngineImpl final : public Engine {
     CondVar idle;
   };
   const std::shared_ptr<Background> background_ = std::make_shared<Background>();
+  // Last: it asks all of the above.
+  EngineMetrics counts_{this, &metrics_};
 };
 
 // Defined in producer_impl.cc and consumer_impl.cc.

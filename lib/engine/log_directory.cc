@@ -209,13 +209,19 @@ LogManagerOptions ManagerOptions(std::string_view directory, const EngineOptions
 
 absl::StatusOr<std::unique_ptr<LogDirectory>> LogDirectory::Open(std::string_view directory,
                                                                  const EngineOptions& options, const Env& env,
-                                                                 ConfigOf config_of, MetricsRegistry* metrics,
+                                                                 ConfigOf config_of, MeterOf meter_of,
+                                                                 MetricsRegistry* metrics,
                                                                  EngineReport* report) {
   MILLRACE_RETURN_IF_ERROR(CheckOurs(env.files, directory, options.read_only));
   if (!options.read_only) MILLRACE_RETURN_IF_ERROR(MakeParents(env.files, directory));
   LogManagerReport found;
   LogManagerOptions manager_options = ManagerOptions(directory, options, env, std::move(config_of));
   manager_options.metrics = metrics;
+  manager_options.meter_of = [meter_of =
+                                  std::move(meter_of)](std::string_view name) -> std::shared_ptr<LogMeter> {
+    const std::optional<TopicPartition> partition = ParsePartition(name);
+    return partition.has_value() ? meter_of(*partition) : nullptr;
+  };
   MILLRACE_ASSIGN_OR_RETURN(std::unique_ptr<LogManager> manager,
                             LogManager::Open(std::move(manager_options), &found));
   report->shutdown = found.shutdown;

@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "log/log_metrics.h"
 #include "millrace/engine.h"
 #include "millrace/env/env.h"
 #include "partition/log_source.h"
@@ -24,13 +25,15 @@ class LogDirectory : public LogSource {
  public:
   // The config of a partition, for work in the background; null where there is no such partition.
   using ConfigOf = std::function<std::shared_ptr<const TopicConfig>(const TopicPartition&)>;
+  // What a partition's log counts with.
+  using MeterOf = std::function<std::shared_ptr<LogMeter>(const TopicPartition&)>;
 
   // Makes `directory` where it is missing, takes its lock, and finds out how its last owner ended. `env` is
   // complete. Errors: see Engine::Open.
   static absl::StatusOr<std::unique_ptr<LogDirectory>> Open(std::string_view directory,
                                                             const EngineOptions& options, const Env& env,
-                                                            ConfigOf config_of, MetricsRegistry* metrics,
-                                                            EngineReport* report);
+                                                            ConfigOf config_of, MeterOf meter_of,
+                                                            MetricsRegistry* metrics, EngineReport* report);
 
   // After a power loss: recovers every log, and reports those of which there is something to say. After any
   // other end nothing: each log is looked at when it is first used.

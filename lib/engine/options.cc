@@ -83,6 +83,8 @@ absl::Status EngineOptions::Validate() const {
   }
   if (budgets.partitions < 1)
     return Invalid("EngineOptions::budgets.partitions", "at least 1", budgets.partitions);
+  if (metrics_partitions_max < 0)
+    return Invalid("EngineOptions::metrics_partitions_max", "zero or more", metrics_partitions_max);
   if (num_partitions < 1) return Invalid("EngineOptions::num_partitions", "at least 1", num_partitions);
   if (offsets_topic_num_partitions < 1) {
     return Invalid("EngineOptions::offsets_topic_num_partitions", "at least 1", offsets_topic_num_partitions);

@@ -14,6 +14,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "engine/engine_metrics.h"
 #include "engine/light_lock.h"
 #include "millrace/env/env.h"
 #include "millrace/producer.h"
@@ -25,12 +26,14 @@ namespace millrace::inline v0 {
 // Thread-safe.
 class ProducerCore {
  public:
-  ProducerCore(const ProducerOptions& options, const Env& env, ProducerId producer_id)
-      : options_(options), env_(env), producer_id_(producer_id) {}
+  // `counts` is borrowed: nothing is counted once the engine is closed.
+  ProducerCore(const ProducerOptions& options, const Env& env, ProducerId producer_id, EngineMetrics* counts)
+      : options_(options), env_(env), producer_id_(producer_id), counts_(counts) {}
 
   const ProducerOptions& options() const { return options_; }
   const Env& env() const { return env_; }
   ProducerId producer_id() const { return producer_id_; }
+  EngineMetrics& counts() const { return *counts_; }
 
   // Set once; read under the lock of each accumulator, so that whoever empties it afterwards is the last.
   bool closed() const { return closed_.load(std::memory_order_relaxed); }
@@ -106,6 +109,7 @@ class ProducerCore {
   const ProducerOptions options_;
   const Env env_;
   const ProducerId producer_id_;
+  EngineMetrics* const counts_;
   std::atomic<bool> closed_ = false;
 
   alignas(64) std::atomic<size_t> used_ = 0;

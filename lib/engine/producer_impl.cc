@@ -23,7 +23,7 @@ absl::StatusOr<std::unique_ptr<Producer>> MakeProducer(EngineImpl* engine, Produ
 
 ProducerImpl::ProducerImpl(EngineImpl* engine, const ProducerOptions& options, ProducerId producer_id)
     : engine_(engine),
-      core_(std::make_shared<ProducerCore>(options, engine->env(), producer_id)),
+      core_(std::make_shared<ProducerCore>(options, engine->env(), producer_id, &engine->counts())),
       options_(core_->options()),
       at_once_(options.linger <= absl::ZeroDuration()),
       linger_ns_(absl::ToInt64Nanoseconds(options.linger)),
@@ -40,6 +40,7 @@ ProducerImpl::~ProducerImpl() {
         Error(ErrorCode::kRequestTimedOut, "the producer was destroyed before the append was acknowledged");
     for (const std::shared_ptr<Accumulator>& one : AllAccumulators()) one->Abandon(late);
   }
+  for (const std::shared_ptr<Accumulator>& one : AllAccumulators()) one->PublishCounts();
   if (registered_) engine_->Deregister(this);
   {
     MutexLock lock(&token_->mutex);
@@ -47,6 +48,12 @@ ProducerImpl::~ProducerImpl() {
   }
   MutexLock lock(&list_mutex_);
   if (timer_armed_) engine_->env().executor->Cancel(timer_);
+}
+
+void ProducerImpl::Observe(ClientTotals* totals) {
+  ++totals->producers;
+  totals->buffered_bytes += static_cast<int64_t>(core_->buffered_bytes());
+  for (const std::shared_ptr<Accumulator>& one : AllAccumulators()) one->PublishCounts();
 }
 
 absl::Status ProducerImpl::ClosedError() const {
@@ -80,7 +87,10 @@ absl::StatusOr<std::shared_ptr<ProducerTopic>> ProducerImpl::FindTopic(std::stri
   }
   // What lingers for a topic that was deleted fails, and says so.
   if (old != nullptr) {
-    for (const std::shared_ptr<Accumulator>& one : old->Accumulators()) one->AppendOpen(kNever);
+    for (const std::shared_ptr<Accumulator>& one : old->Accumulators()) {
+      one->AppendOpen(kNever);
+      one->PublishCounts();
+    }
   }
   return made;
 }

@@ -123,6 +123,7 @@ class ProducerImpl final : public Producer, public EngineClient {
   // --- EngineClient
   void OnEngineClosing() override { FlushLingering(); }
   void OnEngineClosed() override;
+  void Observe(ClientTotals* totals) override;
 
   // For ProducerTopic.
   SendRules RulesFor(const millrace::Topic& topic) const;

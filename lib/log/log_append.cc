@@ -470,8 +470,14 @@ absl::StatusOr<std::shared_ptr<Segment>> LogImpl::TakeSpare(Offset base) {
 
 void LogImpl::CountAppended() {
   if (active_ == nullptr) return;
-  if (position_ > counted_position_) context_->metrics().bytes_in.Add(position_ - counted_position_);
-  if (offsets_ > counted_offsets_) context_->metrics().messages_in.Add(offsets_ - counted_offsets_);
+  const int64_t bytes = int64_t{position_} - counted_position_;
+  const int64_t messages = int64_t{offsets_} - counted_offsets_;
+  if (bytes > 0) context_->metrics().bytes_in.Add(bytes);
+  if (messages > 0) context_->metrics().messages_in.Add(messages);
+  if (meter_ != nullptr && messages > 0) {
+    meter_->bytes_in.fetch_add(bytes, std::memory_order_relaxed);
+    meter_->messages_in.fetch_add(messages, std::memory_order_relaxed);
+  }
   counted_position_ = position_;
   counted_offsets_ = offsets_;
 }

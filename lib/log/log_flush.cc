@@ -173,6 +173,7 @@ void LogImpl::Poison(const absl::Status& status) {
 
 void LogImpl::PoisonLocked(const absl::Status& status) {
   if (!poison_.ok()) return;
+  poisoned_.store(true, std::memory_order_relaxed);
   context_->metrics().flush_failures.Add();
   poison_ = Error(ErrorCode::kKafkaStorageError,
                   absl::StrFormat("%s takes no appends since the disk failed it (%s): call Revive, which "
@@ -321,6 +322,7 @@ absl::Status LogImpl::Revive(RecoveryReport* report) {
     producers_loaded_ = false;
     position_ = 0;
     poison_ = absl::OkStatus();
+    poisoned_.store(false, std::memory_order_relaxed);
   }
   MutexLock lock(&sync_mutex_);
   sync_error_ = absl::OkStatus();

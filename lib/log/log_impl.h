@@ -75,6 +75,8 @@ class LogImpl final : public Log, public CleanableLog {
     // For messages.
     std::string name = {};
     LogOptions options = {};
+    // Counts with the metrics; null: nobody asks.
+    std::shared_ptr<LogMeter> meter = nullptr;
   };
   // Opens the log that `entry` of the manifest describes. The directory is made with the first append.
   static absl::StatusOr<std::unique_ptr<LogImpl>> OpenIn(Open open, RecoveryReport* report);
@@ -322,6 +324,7 @@ class LogImpl final : public Log, public CleanableLog {
 
   const std::unique_ptr<LogContext> own_context_;
   LogContext* const context_;
+  const std::shared_ptr<LogMeter> meter_;
   const std::string directory_;
   const std::string name_;
   const uint32_t log_no_;
@@ -359,6 +362,8 @@ class LogImpl final : public Log, public CleanableLog {
   TopicConfig config_ ABSL_GUARDED_BY(gate_);
   bool closed_ ABSL_GUARDED_BY(gate_) = false;
   absl::Status poison_ ABSL_GUARDED_BY(gate_);
+  // Whether it is an error: for statistics.
+  std::atomic<bool> poisoned_ = false;
   // When the active segment is old, by the clock.
   Timestamp wall_roll_at_ ABSL_GUARDED_BY(gate_){INT64_MAX};
   MonotonicNanos began_ ABSL_GUARDED_BY(gate_){0};

@@ -234,6 +234,7 @@ absl::StatusOr<std::shared_ptr<LogImpl>> LogManager::OpenLog(const std::string& 
   open.options.backend = options_.backend;
   open.options.read_only = options_.read_only;
   open.options.pinned_bytes_max = options_.pinned_bytes_max;
+  if (options_.meter_of) open.meter = options_.meter_of(name);
   const int64_t known_bytes = KnownBytes(open.entry);
   MILLRACE_ASSIGN_OR_RETURN(std::unique_ptr<LogImpl> log, LogImpl::OpenIn(std::move(open), report));
   // What a process that died had appended.

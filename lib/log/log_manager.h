@@ -66,6 +66,8 @@ struct LogManagerOptions {
   CleanerOptions cleaner = {};
   // See LogContext.
   MetricsRegistry* metrics = nullptr;
+  // What a log, by its name, counts with beside them. Called as config_of is.
+  std::function<std::shared_ptr<LogMeter>(std::string_view name)> meter_of = {};
 
   // The config of a log that nobody has told one yet, by its name; null: not known, the log is left alone in
   // the background. Called without locks, from any thread.

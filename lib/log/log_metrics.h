@@ -3,11 +3,19 @@
 #ifndef MILLRACE_LOG_LOG_METRICS_H_
 #define MILLRACE_LOG_LOG_METRICS_H_
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 
 #include "millrace/metrics.h"
 
 namespace millrace::inline v0 {
+
+// What logs have taken in, for those who want it apart: of a topic, say. Thread-safe.
+struct LogMeter {
+  std::atomic<int64_t> messages_in = 0;
+  std::atomic<int64_t> bytes_in = 0;
+};
 
 // Thread-safe. Nothing is counted for a single append: a log adds what it has taken in when it rolls,
 // flushes, is maintained (each second) or closes. README.md says which of Kafka's MBeans each one is.

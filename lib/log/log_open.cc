@@ -66,6 +66,7 @@ absl::StatusOr<std::unique_ptr<LogImpl>> LogImpl::OpenIn(Open open, RecoveryRepo
 LogImpl::LogImpl(Open open)
     : own_context_(std::move(open.own_context)),
       context_(open.context),
+      meter_(std::move(open.meter)),
       directory_(std::move(open.directory)),
       name_(std::move(open.name)),
       log_no_(open.entry.log_no),
@@ -227,7 +228,8 @@ LogStats LogImpl::stats() const {
   LogStats stats = {.log_start_offset = log_start_offset(),
                     .log_end_offset = log_end_offset(),
                     .flushed_offset = flushed_offset(),
-                    .size_bytes = size_bytes()};
+                    .size_bytes = size_bytes(),
+                    .poisoned = poisoned_.load(std::memory_order_relaxed)};
   MutexLock lock(&segments_mutex_);
   stats.segments = static_cast<int32_t>(segments_.size());
   for (const SegmentInfo& info : segments_) {

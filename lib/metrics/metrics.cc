@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "base/check.h"
 #include "base/mutex.h"
@@ -79,12 +80,43 @@ struct Series {
   std::unique_ptr<Gauge> gauge;
   std::unique_ptr<Histogram> histogram;
   absl::AnyInvocable<int64_t() const> read;
+  double scale = 1;
 };
+
+// Sorts, and adds up those of the same name and labels.
+void SortAndMerge(std::vector<MetricSample>* samples) {
+  const auto key = [](const MetricSample& sample) { return std::tie(sample.name, sample.labels); };
+  std::stable_sort(samples->begin(), samples->end(),
+                   [&](const MetricSample& a, const MetricSample& b) { return key(a) < key(b); });
+  size_t kept = 0;
+  for (size_t i = 0; i < samples->size(); ++i) {
+    MetricSample& sample = (*samples)[i];
+    if (kept == 0 || key((*samples)[kept - 1]) != key(sample)) {
+      if (kept != i) (*samples)[kept] = std::move(sample);
+      ++kept;
+      continue;
+    }
+    MetricSample& same = (*samples)[kept - 1];
+    same.value += sample.value;
+    if (sample.histogram == nullptr) continue;
+    HistogramCounts sum = same.histogram == nullptr ? HistogramCounts() : *same.histogram;
+    for (size_t b = 0; b < HistogramCounts::kBuckets; ++b) sum.counts[b] += sample.histogram->counts[b];
+    sum.count += sample.histogram->count;
+    sum.sum += sample.histogram->sum;
+    same.histogram = std::make_shared<const HistogramCounts>(sum);
+  }
+  samples->resize(kept);
+}
 
 }  // namespace
 
 struct MetricsRegistry::Impl {
-  mutable Mutex mutex;
+  // Before `mutex`; held while collectors run.
+  mutable Mutex collectors_mutex;
+  uint64_t last_collector ABSL_GUARDED_BY(collectors_mutex) = 0;
+  std::map<uint64_t, absl::AnyInvocable<void(MetricsSnapshot*)>> collectors ABSL_GUARDED_BY(collectors_mutex);
+
+  mutable Mutex mutex ABSL_ACQUIRED_AFTER(collectors_mutex);
   std::map<std::pair<std::string, Labels>, Series> series ABSL_GUARDED_BY(mutex);
 
   Series& Get(std::string_view name, std::string_view help, Labels labels, MetricType type)
@@ -98,6 +130,7 @@ struct MetricsRegistry::Impl {
     MILLRACE_CHECK(at->second.type == type);
     return at->second;
   }
+  void AddSeries(MetricsSnapshot* snapshot) const;
 };
 
 MetricsRegistry::MetricsRegistry() : impl_(std::make_unique<Impl>()) {}
@@ -117,10 +150,14 @@ Gauge& MetricsRegistry::GetGauge(std::string_view name, std::string_view help, L
   return *series.gauge;
 }
 
-Histogram& MetricsRegistry::GetHistogram(std::string_view name, std::string_view help, Labels labels) {
+Histogram& MetricsRegistry::GetHistogram(std::string_view name, std::string_view help, Labels labels,
+                                         double scale) {
   MutexLock lock(&impl_->mutex);
   Series& series = impl_->Get(name, help, std::move(labels), MetricType::kHistogram);
-  if (series.histogram == nullptr) series.histogram = std::make_unique<Histogram>();
+  if (series.histogram == nullptr) {
+    series.histogram = std::make_unique<Histogram>();
+    series.scale = scale;
+  }
   return *series.histogram;
 }
 
@@ -139,21 +176,44 @@ void MetricsRegistry::RemoveLabelled(std::string_view label, std::string_view va
   });
 }
 
+MetricsCollectorId MetricsRegistry::AddCollector(absl::AnyInvocable<void(MetricsSnapshot*)> collect) {
+  MutexLock lock(&impl_->collectors_mutex);
+  const MetricsCollectorId id(++impl_->last_collector);
+  impl_->collectors.emplace(id.value(), std::move(collect));
+  return id;
+}
+
+void MetricsRegistry::RemoveCollector(MetricsCollectorId id) {
+  MutexLock lock(&impl_->collectors_mutex);
+  impl_->collectors.erase(id.value());
+}
+
 MetricsSnapshot MetricsRegistry::Snapshot() const {
   MetricsSnapshot snapshot;
-  MutexLock lock(&impl_->mutex);
-  snapshot.samples.reserve(impl_->series.size());
-  for (const auto& [key, series] : impl_->series) {
-    MetricSample sample = {.name = key.first, .help = series.help, .type = series.type, .labels = key.second};
-    if (series.counter != nullptr) sample.value = series.counter->value();
-    if (series.gauge != nullptr) sample.value = series.gauge->value();
-    if (series.read) sample.value = series.read();
-    if (series.histogram != nullptr) {
-      sample.histogram = std::make_shared<const HistogramCounts>(series.histogram->Counts());
-    }
-    snapshot.samples.push_back(std::move(sample));
+  {
+    MutexLock lock(&impl_->collectors_mutex);
+    for (auto& [id, collect] : impl_->collectors) collect(&snapshot);
+    for (MetricSample& sample : snapshot.samples) std::sort(sample.labels.begin(), sample.labels.end());
   }
+  impl_->AddSeries(&snapshot);
+  SortAndMerge(&snapshot.samples);
   return snapshot;
+}
+
+void MetricsRegistry::Impl::AddSeries(MetricsSnapshot* snapshot) const {
+  MutexLock lock(&mutex);
+  snapshot->samples.reserve(snapshot->samples.size() + series.size());
+  for (const auto& [key, one] : series) {
+    MetricSample sample = {.name = key.first, .help = one.help, .type = one.type, .labels = key.second};
+    if (one.counter != nullptr) sample.value = one.counter->value();
+    if (one.gauge != nullptr) sample.value = one.gauge->value();
+    if (one.read) sample.value = one.read();
+    if (one.histogram != nullptr) {
+      sample.histogram = std::make_shared<const HistogramCounts>(one.histogram->Counts());
+    }
+    sample.scale = one.scale;
+    snapshot->samples.push_back(std::move(sample));
+  }
 }
 
 int64_t MetricsSnapshot::Value(std::string_view name, const Labels& labels) const {

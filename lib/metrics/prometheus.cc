@@ -36,6 +36,12 @@ std::string LabelText(const Labels& labels, std::string_view extra = {}) {
   return text.empty() ? text : absl::StrFormat("{%s}", text);
 }
 
+// As a float where the scale makes it one.
+std::string Number(int64_t value, double scale) {
+  if (scale == 1) return absl::StrFormat("%d", value);
+  return absl::StrFormat("%.12g", static_cast<double>(value) * scale);
+}
+
 void AppendHistogram(const MetricSample& sample, std::string* out) {
   const HistogramCounts& counts = *sample.histogram;
   int64_t below = 0;
@@ -44,12 +50,14 @@ void AppendHistogram(const MetricSample& sample, std::string* out) {
     for (size_t i = first; i < first + 8; ++i) here += counts.counts[i];
     if (here == 0) continue;
     below += here;
-    const std::string bound = absl::StrFormat("le=\"%d\"", HistogramCounts::UpperBound(first + 7));
+    const std::string bound =
+        absl::StrFormat("le=\"%s\"", Number(HistogramCounts::UpperBound(first + 7), sample.scale));
     absl::StrAppendFormat(out, "%s_bucket%s %d\n", sample.name, LabelText(sample.labels, bound), below);
   }
   absl::StrAppendFormat(out, "%s_bucket%s %d\n", sample.name, LabelText(sample.labels, "le=\"+Inf\""),
                         counts.count);
-  absl::StrAppendFormat(out, "%s_sum%s %d\n", sample.name, LabelText(sample.labels), counts.sum);
+  absl::StrAppendFormat(out, "%s_sum%s %s\n", sample.name, LabelText(sample.labels),
+                        Number(counts.sum, sample.scale));
   absl::StrAppendFormat(out, "%s_count%s %d\n", sample.name, LabelText(sample.labels), counts.count);
 }
 
@@ -79,7 +87,8 @@ std::string MetricsSnapshot::ToPrometheus() const {
     if (sample.histogram != nullptr) {
       AppendHistogram(sample, &out);
     } else {
-      absl::StrAppendFormat(&out, "%s%s %d\n", sample.name, LabelText(sample.labels), sample.value);
+      absl::StrAppendFormat(&out, "%s%s %s\n", sample.name, LabelText(sample.labels),
+                            Number(sample.value, sample.scale));
     }
   }
   return out;

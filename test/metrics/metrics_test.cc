@@ -100,5 +100,44 @@ TEST_CASE("the Prometheus text is exactly this") {
         "partitions -2\n");
 }
 
+TEST_CASE("collectors add series to each snapshot, and the same series are one") {
+  MetricsRegistry registry;
+  registry.GetCounter("bytes_total", "Bytes.", {{"topic", "a"}}).Add(5);
+  Histogram& time = registry.GetHistogram("time", "Time.");
+  time.Record(3);
+  int64_t size = 1;
+  const auto collect = [&](MetricsSnapshot* snapshot) {
+    snapshot->samples.push_back({.name = "size", .type = MetricType::kGauge, .value = size});
+    snapshot->samples.push_back({.name = "bytes_total", .labels = {{"topic", "a"}}, .value = 2});
+    auto counts = std::make_shared<HistogramCounts>();
+    counts->counts[3] = counts->count = 1;
+    counts->sum = 3;
+    snapshot->samples.push_back({.name = "time", .type = MetricType::kHistogram, .histogram = counts});
+  };
+  const MetricsCollectorId first = registry.AddCollector(collect);
+  const MetricsCollectorId second = registry.AddCollector(collect);
+  size = 4;
+  MetricsSnapshot both = registry.Snapshot();
+  CHECK(both.samples.size() == 3);
+  CHECK(both.Value("size") == 8);
+  CHECK(both.Value("bytes_total", {{"topic", "a"}}) == 9);
+  CHECK(both.samples[2].histogram->count == 3);
+  CHECK(both.samples[2].histogram->sum == 9);
+  CHECK(both.ToPrometheus().find("time_bucket{le=\"7\"} 3\n") != std::string::npos);
+  registry.RemoveCollector(first);
+  CHECK(registry.Snapshot().Value("size") == 4);
+  registry.RemoveCollector(second);
+  CHECK(registry.Snapshot().samples.size() == 2);
+}
+
+TEST_CASE("a scale shows nanoseconds as milliseconds") {
+  MetricsRegistry registry;
+  registry.GetHistogram("time_ms", "Time.", {}, 1e-6).Record(1'500'000);
+  const std::string text = registry.Snapshot().ToPrometheus();
+  CHECK(text.find("time_ms_sum 1.5\n") != std::string::npos);
+  CHECK(text.find("time_ms_bucket{le=\"2.097151\"} 1\n") != std::string::npos);
+  CHECK(text.find("time_ms_count 1\n") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace millrace

@@ -172,6 +172,8 @@ struct LogStats {
   // Views that readers hold right now, and the bytes of already deleted segments they keep in memory.
   int64_t pinned_views = 0;
   int64_t pinned_deleted_bytes = 0;
+  // A flush or write has failed: no appends until Revive.
+  bool poisoned = false;
 };
 
 // One idempotent producer, as the log remembers it (DescribeProducers).

@@ -1,0 +1,212 @@
+#include "engine/engine_metrics.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/engine_impl.h"
+#include "partition/topic_registry.h"
+
+namespace millrace::inline v0 {
+namespace {
+
+constexpr std::string_view kOffsetsTopicName = "__consumer_offsets";
+
+void Add(MetricsSnapshot* snapshot, std::string_view name, std::string_view help, MetricType type,
+         Labels labels, int64_t value) {
+  snapshot->samples.push_back({.name = std::string(name),
+                               .help = std::string(help),
+                               .type = type,
+                               .labels = std::move(labels),
+                               .value = value});
+}
+void AddGauge(MetricsSnapshot* snapshot, std::string_view name, std::string_view help, Labels labels,
+              int64_t value) {
+  Add(snapshot, name, help, MetricType::kGauge, std::move(labels), value);
+}
+
+Labels PartitionLabels(const std::string& topic, int32_t partition) {
+  return {{"topic", topic}, {"partition", std::to_string(partition)}};
+}
+
+// Kafka's BrokerTopicMetrics, as Prometheus' JMX exporter spells them.
+struct MeterColumn {
+  std::string_view name;
+  std::string_view help;
+  std::atomic<int64_t> TopicMeter::* member;
+};
+template <typename M>
+constexpr std::atomic<int64_t> TopicMeter::* Column(M member) {
+  return static_cast<std::atomic<int64_t> TopicMeter::*>(member);
+}
+constexpr MeterColumn kMeterColumns[] = {
+    {"kafka_server_brokertopicmetrics_messagesin_total",
+     "Records appended, up to the last second; without a topic: of all.", Column(&TopicMeter::messages_in)},
+    {"kafka_server_brokertopicmetrics_bytesin_total",
+     "Bytes of batches appended, up to the last second; without a topic: of all.",
+     Column(&TopicMeter::bytes_in)},
+    {"kafka_server_brokertopicmetrics_bytesout_total",
+     "Bytes of batches that consumers were given; without a topic: of all.", Column(&TopicMeter::bytes_out)},
+    {"kafka_server_brokertopicmetrics_totalproducerequests_total",
+     "Partitions that clients asked to produce to; without a topic: of all.",
+     Column(&TopicMeter::produce_requests)},
+    {"kafka_server_brokertopicmetrics_failedproducerequests_total",
+     "Of those the ones answered with an error; without a topic: of all.",
+     Column(&TopicMeter::produce_failed)},
+    {"kafka_server_brokertopicmetrics_totalfetchrequests_total",
+     "Partitions that clients asked to fetch from; without a topic: of all.",
+     Column(&TopicMeter::fetch_requests)},
+    {"kafka_server_brokertopicmetrics_failedfetchrequests_total",
+     "Of those the ones answered with an error; without a topic: of all.", Column(&TopicMeter::fetch_failed)},
+};
+
+}  // namespace
+
+EngineMetrics::EngineMetrics(EngineImpl* engine, MetricsRegistry* registry)
+    : engine_(engine), registry_(registry) {
+  collector_ = registry_->AddCollector([this](MetricsSnapshot* snapshot) { Collect(snapshot); });
+}
+
+EngineMetrics::~EngineMetrics() {
+  registry_->RemoveCollector(collector_);
+}
+
+std::shared_ptr<TopicMeter> EngineMetrics::MeterOf(std::string_view topic) {
+  MutexLock lock(&mutex_);
+  const auto found = meters_.find(topic);
+  if (found != meters_.end()) return found->second;
+  return meters_.emplace(std::string(topic), std::make_shared<TopicMeter>()).first->second;
+}
+
+void EngineMetrics::Collect(MetricsSnapshot* snapshot) {
+  if (!engine_->started()) return;
+  CollectClients(snapshot);
+  CollectMeters(snapshot);
+  CollectTopics(snapshot);
+  CollectGroups(snapshot);
+}
+
+void EngineMetrics::CollectClients(MetricsSnapshot* snapshot) {
+  const ClientTotals totals = engine_->ObserveClients();
+  AddGauge(snapshot, "millrace_producers", "Producers in the process.", {}, totals.producers);
+  AddGauge(
+      snapshot, "millrace_producer_buffer_bytes",
+      "Buffer space that producers in the process hold, for batches that linger or await acknowledgement.",
+      {}, totals.buffered_bytes);
+  AddGauge(snapshot, "millrace_consumers", "Consumers in the process.", {}, totals.consumers);
+}
+
+void EngineMetrics::CollectMeters(MetricsSnapshot* snapshot) {
+  std::map<std::string, std::shared_ptr<TopicMeter>> meters;
+  {
+    MutexLock lock(&mutex_);
+    for (auto it = meters_.begin(); it != meters_.end();) {
+      if (engine_->topics().Find(std::string_view(it->first)) != nullptr) {
+        meters.emplace(it->first, it->second);
+        ++it;
+        continue;
+      }
+      for (const MeterColumn& column : kMeterColumns)
+        gone_.*column.member += (*it->second.*column.member).load(std::memory_order_relaxed);
+      meters_.erase(it++);
+    }
+  }
+  for (const MeterColumn& column : kMeterColumns) {
+    int64_t all = gone_.*column.member;
+    for (const auto& [topic, meter] : meters) {
+      const int64_t value = (*meter.*column.member).load(std::memory_order_relaxed);
+      all += value;
+      Add(snapshot, column.name, column.help, MetricType::kCounter, {{"topic", topic}}, value);
+    }
+    Add(snapshot, column.name, column.help, MetricType::kCounter, {}, all);
+  }
+}
+
+void EngineMetrics::CollectTopics(MetricsSnapshot* snapshot) {
+  int64_t partitions = 0;
+  int64_t offline = 0;
+  int32_t shown = 0;
+  const std::vector<std::shared_ptr<Topic>> topics = engine_->topics().All();
+  for (const std::shared_ptr<Topic>& topic : topics) {
+    const int32_t count = topic->partition_count();
+    partitions += count;
+    AddGauge(snapshot, "kafka_topic_partitions", "Partitions of the topic.", {{"topic", topic->name()}},
+             count);
+    for (int32_t i = 0; i < count; ++i) {
+      const std::shared_ptr<Partition> partition = topic->partition_if_used(PartitionId(i));
+      const Log* const log = partition == nullptr ? nullptr : partition->log_if_open();
+      if (log == nullptr) continue;
+      const LogStats stats = log->stats();
+      offline += stats.poisoned ? 1 : 0;
+      if (++shown > engine_->options().metrics_partitions_max) continue;
+      const Labels labels = PartitionLabels(topic->name(), i);
+      AddGauge(snapshot, "kafka_log_log_size", "Bytes of the partition's segments.", labels,
+               stats.size_bytes);
+      AddGauge(snapshot, "kafka_log_log_numlogsegments", "The partition's segments.", labels, stats.segments);
+      AddGauge(snapshot, "kafka_log_log_logstartoffset", "The partition's first offset.", labels,
+               stats.log_start_offset.value());
+      AddGauge(snapshot, "kafka_log_log_logendoffset", "The offset after the partition's last.", labels,
+               stats.log_end_offset.value());
+    }
+  }
+  AddGauge(snapshot, "kafka_controller_kafkacontroller_globaltopiccount", "Topics.", {},
+           static_cast<int64_t>(topics.size()));
+  AddGauge(snapshot, "kafka_controller_kafkacontroller_globalpartitioncount", "Partitions of all topics.", {},
+           partitions);
+  AddGauge(snapshot, "kafka_controller_kafkacontroller_offlinepartitionscount",
+           "Partitions that take no appends, because a flush or write of theirs has failed.", {}, offline);
+}
+
+void EngineMetrics::CollectGroups(MetricsSnapshot* snapshot) {
+  // Nobody has used a group yet, if its topic is not there: it is not made for this.
+  if (engine_->closed() || engine_->options().read_only) return;
+  if (engine_->topics().Find(kOffsetsTopicName) == nullptr) return;
+  const absl::StatusOr<std::vector<GroupListing>> groups = engine_->admin().ListGroups();
+  if (!groups.ok()) return;  // still loading
+  std::array<int64_t, 5> states = {};
+  int32_t shown = 0;
+  for (const GroupListing& group : *groups) {
+    ++states[static_cast<size_t>(group.state)];
+    if (shown >= engine_->options().metrics_partitions_max) continue;
+    const auto described = engine_->admin().DescribeGroup(group.group);
+    AddGauge(snapshot, "kafka_consumergroup_members", "Members of the group.",
+             {{"consumergroup", group.group}},
+             described.ok() ? static_cast<int64_t>(described->members.size()) : 0);
+    const auto offsets = engine_->admin().ListGroupOffsets(group.group);
+    if (!offsets.ok()) continue;
+    std::map<std::string, int64_t> lag_of;
+    for (const auto& [name, committed] : *offsets) {
+      const auto partition = engine_->FindPartition(name);
+      // After a start nobody may have looked at it yet, and just then its lag matters.
+      if (!partition.ok() || !(*partition)->OpenLog().ok()) continue;
+      const int64_t end = (*partition)->high_watermark().value();
+      const int64_t lag = std::max<int64_t>(0, end - committed.offset.value());
+      lag_of[name.topic] += lag;
+      if (++shown > engine_->options().metrics_partitions_max) continue;
+      Labels labels = PartitionLabels(name.topic, name.partition.value());
+      labels.emplace_back("consumergroup", group.group);
+      AddGauge(snapshot, "kafka_consumergroup_current_offset", "What the group has committed.", labels,
+               committed.offset.value());
+      AddGauge(snapshot, "kafka_consumergroup_lag", "Offsets that the group has yet to commit.",
+               std::move(labels), lag);
+    }
+    for (const auto& [topic, lag] : lag_of) {
+      AddGauge(snapshot, "kafka_consumergroup_lag_sum",
+               "The group's lag, all partitions of a topic together.",
+               {{"consumergroup", group.group}, {"topic", topic}}, lag);
+    }
+  }
+  AddGauge(snapshot, "kafka_coordinator_group_groupmetadatamanager_numgroups", "Groups.", {},
+           static_cast<int64_t>(groups->size()));
+  constexpr std::string_view kNames[] = {"empty", "preparingrebalance", "completingrebalance", "stable",
+                                         "dead"};
+  for (size_t i = 0; i < states.size(); ++i) {
+    AddGauge(snapshot, StrCat("kafka_coordinator_group_groupmetadatamanager_numgroups", kNames[i]),
+             "Groups in that state.", {}, states[i]);
+  }
+}
+
+}  // namespace millrace::inline v0
