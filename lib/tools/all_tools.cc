@@ -1,0 +1,18 @@
+#include "tools/all_tools.h"
+
+namespace millrace::inline v0::tools {
+namespace {
+
+constexpr const Tool* kAllTools[] = {
+    &kTopicsTool,
+    &kConsoleProducerTool,
+    &kConsoleConsumerTool,
+};
+
+}  // namespace
+
+std::span<const Tool* const> AllTools() {
+  return kAllTools;
+}
+
+}  // namespace millrace::inline v0::tools

@@ -1,0 +1,16 @@
+// Every tool, each defined in the file of its name.
+
+#ifndef MILLRACE_TOOLS_ALL_TOOLS_H_
+#define MILLRACE_TOOLS_ALL_TOOLS_H_
+
+#include "tools/tool.h"
+
+namespace millrace::inline v0::tools {
+
+extern const Tool kTopicsTool;
+extern const Tool kConsoleProducerTool;
+extern const Tool kConsoleConsumerTool;
+
+}  // namespace millrace::inline v0::tools
+
+#endif  // MILLRACE_TOOLS_ALL_TOOLS_H_
