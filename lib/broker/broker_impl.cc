@@ -62,7 +62,9 @@ BrokerImpl::BrokerImpl(BrokerOptions options)
     : options_(std::move(options)),
       engine_(static_cast<EngineImpl*>(options_.engine)),
       cluster_id_(options_.cluster_id.empty() ? MadeUpClusterId(engine_->env().random) : options_.cluster_id),
-      handlers_(std::make_shared<HandlerCount>()) {
+      handlers_(std::make_shared<HandlerCount>()),
+      metrics_(
+          std::make_shared<BrokerMetrics>(&engine_->metrics(), engine_->env().clock, engine_->env().logger)) {
   handlers_->parker = engine_->env().parker;
 }
 
@@ -73,7 +75,10 @@ BrokerImpl::~BrokerImpl() {
 absl::Status BrokerImpl::Start() {
   MILLRACE_RETURN_IF_ERROR(engine_->CheckOpen(/*for_change=*/true));
   for (const BrokerListener& listener : options_.listeners) MILLRACE_RETURN_IF_ERROR(Listen(listener));
+  const MetricsCollectorId collector =
+      engine_->metrics().AddCollector([this](MetricsSnapshot* snapshot) { Collect(snapshot); });
   MutexLock lock(&mutex_);
+  collector_ = collector;
   started_ = true;
   for (const std::shared_ptr<Connection>& connection : connections_) connection->ResumeReading();
   return absl::OkStatus();
@@ -138,12 +143,15 @@ absl::Status BrokerImpl::Close(absl::Duration drain) {
   }
   std::set<std::shared_ptr<Connection>> connections;
   std::set<std::shared_ptr<Waiting>> waiting;
+  std::optional<MetricsCollectorId> collector;
   {
     MutexLock lock(&mutex_);
     closing_ = true;
+    collector = std::exchange(collector_, std::nullopt);
     connections = connections_;
     waiting.swap(waiting_);
   }
+  if (collector.has_value()) engine_->metrics().RemoveCollector(*collector);
   for (const std::shared_ptr<Waiting>& one : waiting) one->GiveUp();
   for (const std::shared_ptr<Connection>& one : connections) one->Close(drain);
   std::atomic<uint32_t>& count = handlers_->count;
@@ -152,33 +160,87 @@ absl::Status BrokerImpl::Close(absl::Duration drain) {
 }
 
 void BrokerImpl::Dispatch(std::shared_ptr<Responder> responder, const HostPort* endpoint, Frame frame) {
+  const MonotonicNanos came = env().clock->Monotonic();
+  const auto refuse = [&](const absl::Status& why, Refusal reason) { responder->Refuse(why, reason); };
   const std::span<const std::byte> bytes = frame.bytes();
-  if (bytes.size() < 4) return responder->Refuse(absl::InvalidArgumentError("a frame without a header"));
+  if (bytes.size() < 4)
+    return refuse(absl::InvalidArgumentError("a frame without a header"), Refusal::kNoHeader);
   const auto number = [&](size_t at) {
     return static_cast<int16_t>(std::to_integer<uint16_t>(bytes[at]) << 8 |
                                 std::to_integer<uint16_t>(bytes[at + 1]));
   };
   const int16_t key = number(0);
   const auto headers = wire::HeaderVersionsOf(key, number(2));
-  if (!headers.has_value())
-    return responder->Refuse(absl::InvalidArgumentError(StrCat("unknown API key ", key)));
+  if (!headers.has_value()) {
+    return refuse(absl::InvalidArgumentError(StrCat("unknown API key ", key)), Refusal::kUnknownApi);
+  }
   size_t body = 0;
   absl::StatusOr<wire::RequestHeader> header =
       wire::DecodePrefix<wire::RequestHeader>(bytes, headers->request, &body);
-  if (!header.ok()) return responder->Refuse(header.status());
+  if (!header.ok()) return refuse(header.status(), Refusal::kNoHeader);
   const int16_t version = header->request_api_version;
-  Request request(std::move(responder), endpoint, *std::move(header), std::move(frame), body);
+  metrics_->CountRequest(key, version);
+  Request request(std::move(responder), endpoint, *std::move(header), std::move(frame), body, came);
   const ApiHandler* const handler = FindHandler(wire::ApiKey{key});
   if (handler != nullptr && handler->served.Has(version)) {
-    if (faults_.active()) [[unlikely]] {
-      if (const std::optional<Fault> fault = faults_.Take(request); fault.has_value())
-        return MeetFault(*this, *fault, handler->handle, std::move(request));
-    }
-    return handler->handle(*this, std::move(request));
+    Serve(*handler, std::move(request));
+    return metrics_->RecordLocalTime(key, env().clock->Monotonic() - came);
   }
   // KIP-511: the one question that is answered whatever its version.
   if (key == static_cast<int16_t>(wire::ApiKey::kApiVersions)) return RefuseApiVersions(std::move(request));
-  request.Refuse(absl::InvalidArgumentError(StrCat("API key ", key, " is not served in version ", version)));
+  request.Refuse(absl::InvalidArgumentError(StrCat("API key ", key, " is not served in version ", version)),
+                 Refusal::kUnsupportedVersion);
+}
+
+void BrokerImpl::Serve(const ApiHandler& handler, Request request) {
+  if (faults_.active()) [[unlikely]] {
+    if (const std::optional<Fault> fault = faults_.Take(request); fault.has_value())
+      return MeetFault(*this, *fault, handler.handle, std::move(request));
+  }
+  handler.handle(*this, std::move(request));
+}
+
+void BrokerImpl::Collect(MetricsSnapshot* snapshot) {
+  const auto add = [&](std::string_view name, std::string_view help, MetricType type, Labels labels,
+                       int64_t value) {
+    snapshot->samples.push_back({.name = std::string(name),
+                                 .help = std::string(help),
+                                 .type = type,
+                                 .labels = std::move(labels),
+                                 .value = value});
+  };
+  for (const OpenListener& open : listeners_) {
+    const ListenerCounts counts = open.listener->counts();
+    const Labels at = {{"listener", FormatHostPort(open.endpoint)}};
+    const auto with = [&](std::string_view reason) { return Labels{at[0], {"reason", std::string(reason)}}; };
+    constexpr MetricType kCounter = MetricType::kCounter;
+    const std::string prefix = "kafka_server_socketservermetrics_";
+    add(prefix + "connection_count", "Connections that are open.", MetricType::kGauge, at, counts.open);
+    add(prefix + "connection_creation_total", "Connections accepted.", kCounter, at, counts.accepted);
+    add(prefix + "connection_close_total", "Connections that have ended.", kCounter, at,
+        counts.accepted - counts.open);
+    add(prefix + "incoming_byte_total", "Bytes received.", kCounter, at, counts.bytes_received);
+    add(prefix + "outgoing_byte_total", "Bytes sent.", kCounter, at, counts.bytes_sent);
+    const std::string_view refused = "millrace_listener_refused_connections_total";
+    const std::string_view refused_help =
+        "Connections closed at once: one too many in all, or of their address.";
+    add(refused, refused_help, kCounter, with("max_connections"), counts.refused_total);
+    add(refused, refused_help, kCounter, with("max_connections_per_ip"), counts.refused_address);
+    const std::string_view ended = "millrace_listener_ended_connections_total";
+    const std::string_view ended_help = "Connections ended for a frame of a bad length, or at a deadline.";
+    add(ended, ended_help, kCounter, with("bad_length"), counts.malformed);
+    add(ended, ended_help, kCounter, with("deadline"), counts.timed_out);
+    add("millrace_listener_accept_failures_total",
+        "Times that accepting failed for want of descriptors or memory.", kCounter, at,
+        counts.accept_failures);
+  }
+  int64_t fetches = 0;
+  {
+    MutexLock lock(&mutex_);
+    for (const std::shared_ptr<Waiting>& one : waiting_) fetches += one->is_fetch() ? 1 : 0;
+  }
+  add("kafka_server_delayedoperationpurgatory_purgatorysize", "Requests that wait.", MetricType::kGauge,
+      {{"delayedOperation", "Fetch"}}, fetches);
 }
 
 }  // namespace millrace::inline v0

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "base/mutex.h"
+#include "broker/broker_metrics.h"
 #include "broker/fault_table.h"
 #include "broker/request.h"
 #include "engine/engine_impl.h"
@@ -21,12 +23,16 @@
 
 namespace millrace::inline v0 {
 
+struct ApiHandler;
+
 // Something that waits for the engine on a client's behalf, for longer than a call. Thread-safe.
 class Waiting {
  public:
   virtual ~Waiting() = default;
   // Answer now: the broker closes.
   virtual void GiveUp() = 0;
+  // A fetch: Kafka counts those in its purgatory.
+  virtual bool is_fetch() const { return false; }
 };
 
 // How many handlers of connections there are; outlives the broker, which waits for the last of them.
@@ -57,6 +63,7 @@ class BrokerImpl final : public Broker {
   void Remove(const std::shared_ptr<Waiting>& waiting);
 
   // --- For connections
+  const std::shared_ptr<BrokerMetrics>& metrics() const { return metrics_; }
   // False: the broker closes.
   bool Opened(const std::shared_ptr<Connection>& connection);
   void Closed(const Connection* connection);
@@ -70,6 +77,9 @@ class BrokerImpl final : public Broker {
   };
 
   absl::Status Listen(const BrokerListener& options);
+  void Serve(const ApiHandler& handler, Request request);
+  // Appends what is counted of listeners and of requests that wait.
+  void Collect(MetricsSnapshot* snapshot);
 
   const BrokerOptions options_;
   EngineImpl* const engine_;
@@ -79,11 +89,14 @@ class BrokerImpl final : public Broker {
   std::deque<OpenListener> listeners_;
   const std::shared_ptr<HandlerCount> handlers_;
   FaultTable faults_{this};
+  // Answers that come late count with it too.
+  const std::shared_ptr<BrokerMetrics> metrics_;
 
   Mutex mutex_;
   // Until then nothing is read: requests point to endpoints.
   bool started_ ABSL_GUARDED_BY(mutex_) = false;
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
+  std::optional<MetricsCollectorId> collector_ ABSL_GUARDED_BY(mutex_);
   std::set<std::shared_ptr<Connection>> connections_ ABSL_GUARDED_BY(mutex_);
   std::set<std::shared_ptr<Waiting>> waiting_ ABSL_GUARDED_BY(mutex_);
 };

@@ -10,9 +10,11 @@ namespace millrace::inline v0 {
 // What answers need; outlives the handler where one is late.
 class ClientConnection::Turns final : public Responder {
  public:
-  // `logger` is the engine's.
-  Turns(std::shared_ptr<Connection> connection, size_t unsent_bytes_max, Logger* logger)
-      : connection_(std::move(connection)), unsent_bytes_max_(unsent_bytes_max), logger_(logger) {}
+  Turns(std::shared_ptr<Connection> connection, size_t unsent_bytes_max,
+        std::shared_ptr<BrokerMetrics> metrics)
+      : connection_(std::move(connection)),
+        unsent_bytes_max_(unsent_bytes_max),
+        metrics_(std::move(metrics)) {}
 
   void Begin() {
     MutexLock lock(&mutex_);
@@ -41,13 +43,12 @@ class ClientConnection::Turns final : public Responder {
     answered_ = true;
     GoOnLocked();
   }
-  void Refuse(const absl::Status& why) override {
-    logger_->Log(
-        Severity::kWarning, "broker",
-        StrCat("the connection from ", connection_->peer_address(), " ends: ", ToStd(why.message())));
+  void Refuse(const absl::Status& why, Refusal reason) override {
+    metrics_->Refused(reason, connection_->peer_address(), ToStd(why.message()));
     connection_->Abort();
   }
   std::string peer_address() const override { return connection_->peer_address(); }
+  BrokerMetrics& metrics() const override { return *metrics_; }
 
  private:
   void GoOnLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -58,7 +59,7 @@ class ClientConnection::Turns final : public Responder {
 
   const std::shared_ptr<Connection> connection_;
   const size_t unsent_bytes_max_;
-  Logger* const logger_;
+  const std::shared_ptr<BrokerMetrics> metrics_;
   Mutex mutex_;
   bool answered_ ABSL_GUARDED_BY(mutex_) = true;
   bool paused_ ABSL_GUARDED_BY(mutex_) = false;
@@ -78,7 +79,8 @@ ClientConnection::~ClientConnection() {
 
 void ClientConnection::OnOpened(std::shared_ptr<Connection> connection) {
   connection_ = std::move(connection);
-  turns_ = std::make_shared<Turns>(connection_, broker_->options().unsent_bytes_max, broker_->env().logger);
+  turns_ = std::make_shared<Turns>(connection_, broker_->options().unsent_bytes_max, broker_->metrics());
+  broker_->metrics()->ConnectionOpened(connection_->peer_address(), FormatHostPort(*endpoint_));
   if (!broker_->Opened(connection_)) connection_->Abort();
 }
 
@@ -92,7 +94,8 @@ void ClientConnection::OnWritable() {
   turns_->GoOn();
 }
 
-void ClientConnection::OnClosed(const absl::Status&) {
+void ClientConnection::OnClosed(const absl::Status& status) {
+  broker_->metrics()->ConnectionClosed(connection_->peer_address(), FormatHostPort(*endpoint_), status);
   broker_->Closed(connection_.get());
 }
 

@@ -69,7 +69,8 @@ class FaultyResponder final : public Responder {
   void Answer(OutgoingFrame frame) override {
     if (fault_.error != ErrorCode::kNone) {
       std::optional<OutgoingFrame> changed = WithError(frame);
-      if (!changed.has_value()) return Postpone([](Responder& client) { client.Refuse(InjectedError()); });
+      if (!changed.has_value())
+        return Postpone([](Responder& client) { client.Refuse(InjectedError(), Refusal::kFault); });
       frame = *std::move(changed);
     }
     Postpone([frame = std::move(frame)](Responder& client) mutable { client.Answer(std::move(frame)); });
@@ -77,18 +78,19 @@ class FaultyResponder final : public Responder {
   void AnswerNothing() override {
     const bool error = fault_.error != ErrorCode::kNone;
     Postpone([error](Responder& client) {
-      if (error) return client.Refuse(InjectedError());
+      if (error) return client.Refuse(InjectedError(), Refusal::kFault);
       client.AnswerNothing();
     });
   }
-  void Refuse(const absl::Status& why) override { client_->Refuse(why); }
+  void Refuse(const absl::Status& why, Refusal reason) override { client_->Refuse(why, reason); }
   std::string peer_address() const override { return client_->peer_address(); }
+  BrokerMetrics& metrics() const override { return client_->metrics(); }
 
  private:
   void Postpone(absl::AnyInvocable<void(Responder&)> answer) {
     Postponed::Run(*broker_, fault_.delay,
                    [client = client_, drop = fault_.drop, answer = std::move(answer)](bool closing) mutable {
-                     if (drop || closing) return client->Refuse(InjectedError());
+                     if (drop || closing) return client->Refuse(InjectedError(), Refusal::kFault);
                      answer(*client);
                    });
   }
@@ -127,10 +129,10 @@ bool WantsNoAnswer(const Request& request) {
 }
 
 void AnswerError(Request request, ErrorCode error) {
-  if (WantsNoAnswer(request)) return request.Refuse(InjectedError());
+  if (WantsNoAnswer(request)) return request.Refuse(InjectedError(), Refusal::kFault);
   auto body = ErrorAnswer(request.header().request_api_key, request.version(), request.body(),
                           static_cast<int16_t>(error));
-  if (!body.has_value()) return request.Refuse(InjectedError());
+  if (!body.has_value()) return request.Refuse(InjectedError(), Refusal::kFault);
   request.RespondEncoded(*body);
 }
 
@@ -214,7 +216,7 @@ void MeetFault(BrokerImpl& broker, const Fault& fault, void (*handle)(BrokerImpl
   Postponed::Run(broker, fault.delay,
                  [&broker, handle, drop = fault.drop, error = fault.error,
                   request = std::move(request)](bool closing) mutable {
-                   if (drop || closing) return request.Refuse(InjectedError());
+                   if (drop || closing) return request.Refuse(InjectedError(), Refusal::kFault);
                    if (error != ErrorCode::kNone) return AnswerError(std::move(request), error);
                    handle(broker, std::move(request));
                  });

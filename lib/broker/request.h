@@ -13,6 +13,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "broker/broker_metrics.h"
+#include "broker/response_errors.h"
 #include "millrace/transport.h"
 #include "millrace/wire/api_keys.h"
 #include "millrace/wire/message.h"
@@ -29,8 +31,9 @@ class Responder {
   virtual void Answer(OutgoingFrame frame) = 0;
   virtual void AnswerNothing() = 0;
   // The client cannot be answered: the connection ends.
-  virtual void Refuse(const absl::Status& why) = 0;
+  virtual void Refuse(const absl::Status& why, Refusal reason) = 0;
   virtual std::string peer_address() const = 0;
+  virtual BrokerMetrics& metrics() const = 0;
 };
 
 // Answered once, by one of Respond, RespondNothing and Refuse; one that is dropped without ends its
@@ -38,16 +41,18 @@ class Responder {
 class Request {
  public:
   Request(std::shared_ptr<Responder> responder, const HostPort* endpoint, wire::RequestHeader header,
-          Frame frame, size_t body)
+          Frame frame, size_t body, MonotonicNanos came)
       : responder_(std::move(responder)),
         endpoint_(endpoint),
         header_(std::move(header)),
         frame_(std::move(frame)),
-        body_(body) {}
+        body_(body),
+        came_(came) {}
   Request(Request&&) = default;
   Request& operator=(Request&&) = delete;
   ~Request() {
-    if (responder_ != nullptr) responder_->Refuse(absl::InternalError("a request was dropped"));
+    if (responder_ != nullptr)
+      responder_->Refuse(absl::InternalError("a request was dropped"), Refusal::kDropped);
   }
 
   const wire::RequestHeader& header() const { return header_; }
@@ -90,33 +95,51 @@ class Request {
     std::vector<wire::Piece> pieces;
     if (status.ok())
       status = wire::EncodePieces(response, version, &frame.bytes, &pieces, /*piece_bytes_min=*/1);
-    if (!status.ok()) return Refuse(status);
+    if (!status.ok()) return Refuse(status, Refusal::kUnanswerable);
     for (size_t i = 0; i < pieces.size(); ++i)
       frame.splices.push_back({.at = pieces[i].at, .bytes = pieces[i].bytes, .pin = std::move(pins.at(i))});
-    std::exchange(responder_, nullptr)->Answer(std::move(frame));
+    ForEachError(response,
+                 [&](int16_t code) { responder_->metrics().CountError(header_.request_api_key, code); });
+    Answer(std::move(frame));
   }
   // With a body that was encoded in the request's version.
   void RespondEncoded(std::span<const std::byte> body) {
     OutgoingFrame frame;
     const absl::Status status = wire::EncodeResponseHeader(header_, &frame.bytes);
-    if (!status.ok()) return Refuse(status);
+    if (!status.ok()) return Refuse(status, Refusal::kUnanswerable);
     frame.bytes.insert(frame.bytes.end(), body.begin(), body.end());
-    std::exchange(responder_, nullptr)->Answer(std::move(frame));
+    Answer(std::move(frame));
   }
   // Answers go to what `make` makes of the responder that they would have gone to.
   template <typename Make>
   void Interpose(Make&& make) {
     responder_ = make(std::move(responder_));
   }
-  void RespondNothing() { std::exchange(responder_, nullptr)->AnswerNothing(); }
-  void Refuse(const absl::Status& why) { std::exchange(responder_, nullptr)->Refuse(why); }
+  void RespondNothing() {
+    RecordTime();
+    std::exchange(responder_, nullptr)->AnswerNothing();
+  }
+  // The connection ends. Where the body cannot be decoded, it needs no reason.
+  void Refuse(const absl::Status& why, Refusal reason = Refusal::kMalformedBody) {
+    std::exchange(responder_, nullptr)->Refuse(why, reason);
+  }
 
  private:
+  void Answer(OutgoingFrame frame) {
+    RecordTime();
+    std::exchange(responder_, nullptr)->Answer(std::move(frame));
+  }
+  void RecordTime() {
+    BrokerMetrics& metrics = responder_->metrics();
+    metrics.RecordTotalTime(header_.request_api_key, metrics.clock()->Monotonic() - came_);
+  }
+
   std::shared_ptr<Responder> responder_;
   const HostPort* endpoint_;
   wire::RequestHeader header_;
   Frame frame_;
   size_t body_;
+  MonotonicNanos came_;
 };
 
 }  // namespace millrace::inline v0

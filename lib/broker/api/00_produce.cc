@@ -28,13 +28,27 @@ struct Producing {
 
   void Done() {
     if (left.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    Count();
     if (asked.acks == 0) return request.RespondNothing();
     request.Respond(response);
+  }
+
+  // Topics that are not there have no meter.
+  void Count() const {
+    for (size_t t = 0; t < meters.size(); ++t) {
+      if (meters[t] == nullptr) continue;
+      for (const auto& partition : response.responses[t].partition_responses) {
+        meters[t]->produce_requests.fetch_add(1, std::memory_order_relaxed);
+        if (partition.error_code != 0) meters[t]->produce_failed.fetch_add(1, std::memory_order_relaxed);
+      }
+    }
   }
 
   Request request;
   const wire::ProduceRequest asked;
   wire::ProduceResponse response;
+  // One for each topic.
+  std::vector<std::shared_ptr<TopicMeter>> meters;
   // Partitions without an answer, and one for the loop that makes them.
   std::atomic<int64_t> left = 1;
 };
@@ -113,6 +127,8 @@ void HandleProduce(BrokerImpl& broker, Request request) {
     auto& answers = work->response.responses.emplace_back();
     answers.name = topic.name;
     answers.topic_id = topic.topic_id;
+    const auto found = FindTopic(broker, topic.name, topic.topic_id);
+    work->meters.push_back(found.ok() ? broker.engine().counts().MeterOf((*found)->name()) : nullptr);
     for (const auto& one : topic.partition_data) answers.partition_responses.push_back({.index = one.index});
     work->left += static_cast<int64_t>(topic.partition_data.size());
   }

@@ -45,6 +45,7 @@ class Fetching final : public Waiting, public std::enable_shared_from_this<Fetch
     }
   }
 
+  bool is_fetch() const override { return true; }
   // Answers with what there is.
   void GiveUp() override {
     MutexLock lock(&mutex_);
@@ -108,8 +109,27 @@ class Fetching final : public Waiting, public std::enable_shared_from_this<Fetch
     answered_ = true;
     broker_->Remove(shared_from_this());
     if (timer_ != TimerId()) broker_->env().executor->Cancel(timer_);
+    Count(response);
     request_.Respond(response, std::move(pins));
     parts_.clear();
+  }
+
+  void Count(const wire::FetchResponse& response) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    auto part = parts_.begin();
+    for (const auto& topic : response.responses) {
+      std::shared_ptr<TopicMeter> meter;
+      for (const auto& partition : topic.partitions) {
+        // Topics that are not there have no meter.
+        if (const Partition* const found = (part++)->get()->partition.get();
+            found != nullptr && meter == nullptr)
+          meter = broker_->engine().counts().MeterOf(found->topic_partition().topic);
+        if (meter == nullptr) continue;
+        meter->fetch_requests.fetch_add(1, std::memory_order_relaxed);
+        if (partition.error_code != 0) meter->fetch_failed.fetch_add(1, std::memory_order_relaxed);
+        meter->bytes_out.fetch_add(static_cast<int64_t>(partition.records->size()),
+                                   std::memory_order_relaxed);
+      }
+    }
   }
 
   // False: something can be read already.
