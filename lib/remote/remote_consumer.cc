@@ -92,6 +92,8 @@ absl::Status RemoteConsumer::Start(const std::string& bootstrap_servers) {
            static_cast<int64_t>(std::min<size_t>(options_.max_partition_fetch_bytes, 1'000'000'000)));
   conf.Set("check.crcs", "true");
   conf.Set("topic.metadata.refresh.interval.ms", rdk::ToMilliseconds(remote_.topic_refresh));
+  // Else it follows the interval, and with a short one a member that rejoins never finds its topics known.
+  conf.Set("metadata.max.age.ms", 900'000);
   conf.Set("fetch.error.backoff.ms", 50);
   rd_kafka_conf_set_rebalance_cb(conf.get(), OnRebalance);
   MILLRACE_ASSIGN_OR_RETURN(client_, conf.MakeClient(RD_KAFKA_CONSUMER));
@@ -427,6 +429,7 @@ void RemoteConsumer::Take(rdk::Message message) {
                                .partition = PartitionId(message->partition)};
   const auto found = sources_.find(name);
   if (found == sources_.end() || found->second.must_seek || found->second.paused) return;
+  if (options_.start == Start::kNone && found->second.position == kNoOffset) return;
   if (found->second.position != kNoOffset && Offset(message->offset) < found->second.position) return;
   maker_.Add(found->second.name, std::move(message));
 }

@@ -74,8 +74,8 @@ void SendNumbers(ClientHost& host, const std::string& topic, PartitionId partiti
   if (!ExpectOk(handle.status(), "Topic", findings)) return;
   for (int i = first; i <= last; ++i) {
     const std::string text = std::to_string(i);
-    if (!ExpectOk((*producer)->Send(*handle, {.value = text, .timestamp = Timestamp(1000 + i)}, partition),
-                  "Send", findings)) {
+    if (!ExpectOk((*producer)->Send(*handle, {.value = text, .timestamp = host.TimeOf(i)}, partition), "Send",
+                  findings)) {
       return;
     }
   }

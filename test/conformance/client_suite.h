@@ -20,6 +20,7 @@
 #include "absl/time/time.h"
 #include "millrace/admin.h"
 #include "millrace/consumer.h"
+#include "millrace/env/clock.h"
 #include "millrace/producer.h"
 
 namespace millrace::inline v0 {
@@ -34,6 +35,11 @@ class ClientHost {
   // A name that nobody has used, for a topic or a group.
   virtual std::string Unique(std::string_view what) = 0;
   virtual absl::Status CreateTopic(const std::string& name, int32_t partitions) = 0;
+  // Of number 0, and a millisecond later for each that follows: recent enough for retention.
+  Timestamp TimeOf(int number) const { return base_time_ + number; }
+
+ private:
+  const Timestamp base_time_ = Clock::System()->Wall() - 60'000;
 };
 
 // Empty: as it should be. Else one line for each thing that is not.
@@ -82,6 +88,10 @@ void SendNumbers(ClientHost& host, const std::string& topic, PartitionId partiti
 void ExpectNumbers(const KeptRecords& records, const TopicPartition& partition, int first, int last,
                    Findings* findings);
 
+template <typename T>
+bool Is(const absl::StatusOr<T>& result, const T& value) {
+  return result.ok() && *result == value;
+}
 bool Expect(bool holds, std::string_view what, Findings* findings);
 bool ExpectOk(const absl::Status& status, std::string_view what, Findings* findings);
 bool ExpectCode(const absl::Status& status, ErrorCode code, std::string_view what, Findings* findings);

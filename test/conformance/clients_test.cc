@@ -29,10 +29,41 @@ TEST_CASE("an embedded engine: producers") {
   RunAll(EngineHost::Make, ProducerChecks());
 }
 
+TEST_CASE("an embedded engine: consumers") {
+  RunAll(EngineHost::Make, ConsumerChecks());
+}
+
+TEST_CASE("an embedded engine: groups") {
+  RunAll(EngineHost::Make, GroupChecks());
+}
+
 #ifdef MILLRACE_TEST_REMOTE
 
 TEST_CASE("a broker through the network: producers") {
   RunAll(BrokerHost::Make, ProducerChecks());
+}
+
+TEST_CASE("a broker through the network: consumers") {
+  RunAll(BrokerHost::Make, ConsumerChecks());
+}
+
+TEST_CASE("a broker through the network: groups") {
+  RunAll(BrokerHost::Make, GroupChecks());
+}
+
+// Whichever it is: its admin makes the topics. Nothing is cleaned up: names are never used twice.
+absl::StatusOr<std::unique_ptr<ClientHost>> MakeNamedCluster() {
+  return ClusterHost::Make(std::getenv("MILLRACE_KAFKA_BOOTSTRAP"));
+}
+
+TEST_CASE("the cluster that the environment names") {
+  if (std::getenv("MILLRACE_KAFKA_BOOTSTRAP") == nullptr) {
+    SUCCEED("MILLRACE_KAFKA_BOOTSTRAP names none");
+    return;
+  }
+  for (const auto* const checks : {&ProducerChecks(), &ConsumerChecks(), &GroupChecks()}) {
+    RunAll(MakeNamedCluster, *checks);
+  }
 }
 
 #endif

@@ -32,11 +32,11 @@ void WhatGoesInComesOut(ClientHost& host, Findings* findings) {
                                          Header{.key = "a", .value = ""}};
   const std::string binary("\0\xff\x01", 3);
   const std::vector<Record> records = {
-      {.key = "key", .value = "value", .timestamp = Timestamp(1'700'000'000'000)},
-      {.key = std::nullopt, .value = "no key", .timestamp = Timestamp(1)},
-      {.key = "tombstone", .value = std::nullopt, .timestamp = Timestamp(2)},
-      {.key = "", .value = "", .headers = headers, .timestamp = Timestamp(3)},
-      {.key = binary, .value = binary, .timestamp = Timestamp(3)}};
+      {.key = "key", .value = "value", .timestamp = host.TimeOf(0)},
+      {.key = std::nullopt, .value = "no key", .timestamp = host.TimeOf(1)},
+      {.key = "tombstone", .value = std::nullopt, .timestamp = host.TimeOf(2)},
+      {.key = "", .value = "", .headers = headers, .timestamp = host.TimeOf(3)},
+      {.key = binary, .value = binary, .timestamp = host.TimeOf(3)}};
   std::vector<absl::StatusOr<Appended>> appended;
   for (const Record& record : records) {
     if (!ExpectOk((*producer)->Send(setup.topic, record, [&](auto result) { appended.push_back(result); }),
