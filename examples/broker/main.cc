@@ -1,16 +1,19 @@
 // Broker: an engine and a port. Every Kafka client can connect.
 //
-//   broker [--directory DIR] [--listen HOST:PORT] [--advertise HOST:PORT]
+//   broker [--directory DIR] [--listen HOST:PORT] [--advertise HOST:PORT] [--metrics HOST:PORT]
 //
 // Without a directory everything is in memory. Port 0 (the default) takes a free one; the first line printed
-// is what clients are configured with as bootstrap servers. Ends with SIGTERM or SIGINT.
+// is what clients are configured with as bootstrap servers. With --metrics a second one names the page that
+// Prometheus scrapes. Ends with SIGTERM or SIGINT.
 
 #include <csignal>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "millrace/broker.h"
+#include "millrace/metrics_listener.h"
 #include "millrace/millrace.h"
 
 namespace {
@@ -19,6 +22,7 @@ struct Flags {
   std::string directory;
   std::string listen = "127.0.0.1:0";
   std::string advertise;
+  std::string metrics;
 };
 
 // False: a flag that nobody knows, or one without its value.
@@ -28,6 +32,7 @@ bool Parse(int argc, char** argv, Flags* flags) {
     std::string* const value = flag == "--directory"   ? &flags->directory
                                : flag == "--listen"    ? &flags->listen
                                : flag == "--advertise" ? &flags->advertise
+                               : flag == "--metrics"   ? &flags->metrics
                                                        : nullptr;
     if (value == nullptr || i + 1 == argc) return false;
     *value = argv[i + 1];
@@ -55,7 +60,8 @@ sigset_t BlockEnd() {
 int main(int argc, char** argv) {
   Flags flags;
   if (!Parse(argc, argv, &flags)) {
-    std::cerr << "usage: broker [--directory DIR] [--listen HOST:PORT] [--advertise HOST:PORT]\n";
+    std::cerr << "usage: broker [--directory DIR] [--listen HOST:PORT] [--advertise HOST:PORT] [--metrics "
+                 "HOST:PORT]\n";
     return 2;
   }
   const sigset_t signals = BlockEnd();
@@ -69,9 +75,16 @@ int main(int argc, char** argv) {
            {.transport = tcp->get(), .address = flags.listen, .advertised_address = flags.advertise}}});
   if (!broker.ok()) return Fail("starting the broker", broker.status());
   std::cout << (*broker)->bootstrap_servers() << std::endl;
+  absl::StatusOr<std::unique_ptr<millrace::MetricsListener>> metrics = nullptr;
+  if (!flags.metrics.empty()) {
+    metrics = millrace::MetricsListener::Start({.engine = engine->get(), .address = flags.metrics});
+    if (!metrics.ok()) return Fail("listening for metrics", metrics.status());
+    std::cout << "http://" << (*metrics)->address() << "/metrics" << std::endl;
+  }
 
   int signal = 0;
   sigwait(&signals, &signal);
+  metrics = nullptr;
   if (absl::Status closed = (*broker)->Close(absl::Seconds(10)); !closed.ok()) return Fail("closing", closed);
   if (absl::Status closed = (*engine)->Close(absl::Seconds(30)); !closed.ok()) return Fail("closing", closed);
   std::cout << "closed\n";

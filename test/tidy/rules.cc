@@ -30,6 +30,7 @@ constexpr Home kHomes[] = {
     {"engine.h", "engine"},
     {"export.h", "base"},
     {"metrics.h", "metrics"},
+    {"metrics_listener.h", "broker"},
     {"millrace.h", "engine"},
     {"producer.h", "engine"},
     {"mirror.h", "remote"},
