@@ -113,6 +113,7 @@ enum class ErrorCode : int16_t {
   kUnreleasedInstanceId = 111,
   kUnsupportedAssignor = 112,
   kStaleMemberEpoch = 113,
+  kInvalidRegularExpression = 128,
 };
 
 // Kafka's name for a code, "OFFSET_OUT_OF_RANGE"; "UNKNOWN_SERVER_ERROR" for a number without one.

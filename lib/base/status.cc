@@ -150,6 +150,8 @@ constexpr CodeInfo kCodes[] = {
      false},
     {ErrorCode::kUnsupportedAssignor, "UNSUPPORTED_ASSIGNOR", absl::StatusCode::kUnimplemented, false},
     {ErrorCode::kStaleMemberEpoch, "STALE_MEMBER_EPOCH", absl::StatusCode::kAborted, false},
+    {ErrorCode::kInvalidRegularExpression, "INVALID_REGULAR_EXPRESSION", absl::StatusCode::kInvalidArgument,
+     false},
 };
 static_assert(std::ranges::is_sorted(kCodes, {}, &CodeInfo::code));
 

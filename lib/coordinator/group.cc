@@ -65,6 +65,7 @@ std::string Group::SelectProtocol() const {
 }
 
 std::optional<std::set<std::string>> Group::SubscribedTopics() const {
+  if (consumer.has_value()) return consumer->SubscribedTopics();
   if (protocol_type != "consumer") return std::nullopt;
   std::set<std::string> topics;
   if (members.empty()) return topics;
@@ -79,6 +80,7 @@ std::optional<std::set<std::string>> Group::SubscribedTopics() const {
 
 MonotonicNanos Group::NextDeadline() const {
   MonotonicNanos next = std::min(join_deadline, sync_deadline);
+  if (consumer.has_value()) next = std::min(next, consumer->NextDeadline());
   for (const auto& [id, member] : members) next = std::min(next, member.deadline);
   for (const auto& [id, deadline] : pending) next = std::min(next, deadline);
   return next;
@@ -102,6 +104,19 @@ GroupMetadataValue Group::ToStored(const std::map<std::string, GroupBytes>& assi
                              .assignment = assigned == assignments.end() ? GroupBytes{} : assigned->second});
   }
   return value;
+}
+
+void Group::ForgetClassic() {
+  members.clear();
+  static_members.clear();
+  pending.clear();
+  state = GroupState::kEmpty;
+  generation = 0;
+  protocol_type.clear();
+  protocol.reset();
+  leader.reset();
+  join_deadline = sync_deadline = kNever;
+  initial_rebalance = initial_member_added = false;
 }
 
 void Group::Adopt(MonotonicNanos now) {

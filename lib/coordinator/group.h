@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "coordinator/consumer_group.h"
 #include "coordinator/group_records.h"
 #include "coordinator/group_types.h"
 #include "millrace/env/clock.h"
@@ -57,6 +58,9 @@ struct Group {
   // --- Replayed
   std::optional<GroupMetadataValue> stored = std::nullopt;
   std::map<TopicPartition, OffsetCommitValue> offsets = {};
+  // A group of the consumer protocol: its members are there, and what follows is that of a classic group that
+  // nobody is in.
+  std::optional<ConsumerGroup> consumer = std::nullopt;
 
   // --- Live
   GroupState state = GroupState::kEmpty;
@@ -85,6 +89,11 @@ struct Group {
   MonotonicNanos timer = kNever;
 
   GroupMember* FindMember(const std::string& id);
+  // Of either kind.
+  GroupState State() const { return consumer.has_value() ? consumer->State() : state; }
+  GroupType type() const { return consumer.has_value() ? GroupType::kConsumer : GroupType::kClassic; }
+  // All that is live of a classic group: it is one of the consumer protocol now.
+  void ForgetClassic();
   int32_t WaitingForJoin() const;
   bool AllJoined() const;
   int32_t RebalanceTimeoutMs() const;

@@ -30,13 +30,33 @@ absl::Status GroupCoordinator::Replay(std::optional<std::span<const std::byte>> 
       group->stored.reset();
       DropIfBare(metadata->key.group);
     }
+  } else if (auto* consumer = std::get_if<ConsumerRecord>(&parsed)) {
+    ReplayConsumer(*consumer);
   }
   return absl::OkStatus();
 }
 
+void GroupCoordinator::ReplayConsumer(const ConsumerRecord& record) {
+  const std::string& name = GroupOf(record);
+  const bool is_tombstone = std::visit([](const auto& one) { return !one.value.has_value(); }, record);
+  Group* group = is_tombstone ? Find(name) : &FindOrCreate(name);
+  if (group == nullptr || (is_tombstone && !group->consumer.has_value())) return;
+  if (is_tombstone && std::holds_alternative<ConsumerEpochRecord>(record)) {
+    // The last of a group's records.
+    group->consumer.reset();
+    return DropIfBare(name);
+  }
+  if (!group->consumer.has_value()) group->consumer.emplace(name);
+  group->consumer->Replay(record);
+}
+
 void GroupCoordinator::FinishLoading(Now now) {
   for (auto& [name, group] : groups_) {
-    group.Adopt(now.monotonic);
+    if (group.consumer.has_value()) {
+      AdoptConsumerGroup(*group.consumer, now);
+    } else {
+      group.Adopt(now.monotonic);
+    }
     Touch(group);
   }
   next_expiry_ = After(now.monotonic, config_.offsets_retention_check_interval_ms);
@@ -63,8 +83,8 @@ void GroupCoordinator::Drop(const std::string& name) {
 // A group of which nothing is stored and that nobody is in is no group.
 void GroupCoordinator::DropIfBare(const std::string& name) {
   const Group* group = Find(name);
-  if (group != nullptr && !group->stored.has_value() && group->offsets.empty() && group->members.empty() &&
-      group->pending.empty()) {
+  if (group != nullptr && !group->stored.has_value() && !group->consumer.has_value() &&
+      group->offsets.empty() && group->members.empty() && group->pending.empty()) {
     Drop(name);
   }
 }
@@ -122,6 +142,7 @@ void GroupCoordinator::Advance(Now now) {
 void GroupCoordinator::AdvanceGroup(const std::string& name, Now now) {
   Group* group = Find(name);
   if (group == nullptr) return;
+  if (group->consumer.has_value()) return AdvanceConsumerGroup(*group, now);
   std::vector<std::string> gone;
   for (const auto& [id, member] : group->members) {
     if (member.deadline <= now.monotonic) gone.push_back(id);
@@ -178,6 +199,7 @@ void GroupCoordinator::Heartbeat(const HeartbeatRequest& request, HeartbeatDone 
   if (group == nullptr) {
     return Answer(done, HeartbeatResponse{{.error = ErrorCode::kUnknownMemberId}});
   }
+  if (group->consumer.has_value()) return HeartbeatConsumerGroup(*group, request, std::move(done), now);
   GroupResult result = CheckMember(*group, request.member_id, request.group_instance_id);
   if (result.ok() && request.generation != group->generation) result.error = ErrorCode::kIllegalGeneration;
   if (result.ok()) {
@@ -190,10 +212,13 @@ void GroupCoordinator::Heartbeat(const HeartbeatRequest& request, HeartbeatDone 
 void GroupCoordinator::ListGroups(const ListGroupsRequest& request, ListGroupsDone done) {
   ListGroupsResponse response;
   for (const auto& [name, group] : groups_) {
-    if (!request.states.empty() && std::ranges::find(request.states, group.state) == request.states.end()) {
-      continue;
-    }
-    response.groups.push_back({.group = name, .protocol_type = group.protocol_type, .state = group.state});
+    const GroupState state = group.State();
+    if (!request.states.empty() && std::ranges::find(request.states, state) == request.states.end()) continue;
+    const bool is_consumer = group.type() == GroupType::kConsumer;
+    response.groups.push_back({.group = name,
+                               .protocol_type = is_consumer ? "consumer" : group.protocol_type,
+                               .state = state,
+                               .type = group.type()});
   }
   Answer(done, std::move(response));
 }
@@ -201,7 +226,7 @@ void GroupCoordinator::ListGroups(const ListGroupsRequest& request, ListGroupsDo
 void GroupCoordinator::DescribeGroup(const std::string& name, DescribeGroupDone done) {
   DescribeGroupResponse response{.group = name};
   const auto found = groups_.find(name);
-  if (found == groups_.end()) return Answer(done, std::move(response));
+  if (found == groups_.end() || found->second.consumer.has_value()) return Answer(done, std::move(response));
   const Group& group = found->second;
   const bool is_stable = group.state == GroupState::kStable;
   response.exists = true;
@@ -259,6 +284,10 @@ absl::Status GroupResult::ToStatus(std::string_view group) const {
     case ErrorCode::kUnknownMemberId:
       hint = "the group does not know this member (its session ran out, or it left); join again";
       break;
+    case ErrorCode::kStaleMemberEpoch:
+    case ErrorCode::kFencedMemberEpoch:
+      hint = "the member spoke in an epoch that is not its own; it must catch up, or join again";
+      break;
     case ErrorCode::kIllegalGeneration:
       hint = "the group went on to another generation without this member; join again";
       break;
@@ -313,6 +342,12 @@ absl::Status GroupConfig::Validate() const {
   }
   if (initial_rebalance_delay_ms < 0) return bad("group.initial.rebalance.delay.ms must not be negative");
   if (max_size < 1) return bad("group.max.size must be at least 1");
+  if (consumer_max_size < 1) return bad("group.consumer.max.size must be at least 1");
+  if (consumer_session_timeout_ms < 1) return bad("group.consumer.session.timeout.ms must be above 0");
+  if (consumer_heartbeat_interval_ms < 1 || consumer_heartbeat_interval_ms >= consumer_session_timeout_ms) {
+    return bad(
+        "group.consumer.heartbeat.interval.ms must be above 0 and below group.consumer.session.timeout.ms");
+  }
   if (offset_metadata_max_bytes < 0 || offset_metadata_max_bytes > INT16_MAX) {
     return bad("offset.metadata.max.bytes must be between 0 and 32767");
   }

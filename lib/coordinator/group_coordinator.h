@@ -1,5 +1,5 @@
 // GroupCoordinator: the state machine of the consumer groups of one partition of __consumer_offsets (Kafka's
-// classic protocol: KIP-62, KIP-345, KIP-394, KIP-559, KIP-814).
+// classic protocol: KIP-62, KIP-345, KIP-394, KIP-559, KIP-814; the consumer protocol: KIP-848).
 
 #ifndef MILLRACE_COORDINATOR_GROUP_COORDINATOR_H_
 #define MILLRACE_COORDINATOR_GROUP_COORDINATOR_H_
@@ -18,9 +18,11 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "coordinator/consumer_group_step.h"
 #include "coordinator/coordinator_record.h"
 #include "coordinator/group.h"
 #include "coordinator/group_types.h"
+#include "coordinator/topic_catalog.h"
 #include "millrace/env/clock.h"
 #include "millrace/env/random.h"
 #include "millrace/types.h"
@@ -53,8 +55,10 @@ class GroupCoordinator {
     std::vector<absl::AnyInvocable<void()>> completions = {};
   };
 
-  // `random` (for member ids) is borrowed. `config` was validated.
-  GroupCoordinator(const GroupConfig& config, Random* random) : config_(config), random_(random) {}
+  // `random` (for member ids) and `topics` are borrowed; without topics, groups of the consumer protocol have
+  // nothing to share out. `config` was validated.
+  GroupCoordinator(const GroupConfig& config, Random* random, const TopicCatalog* topics = nullptr)
+      : config_(config), random_(random), topics_(topics) {}
 
   // --- Recovery
   // kInvalidRecord if malformed; then nothing changed.
@@ -68,11 +72,14 @@ class GroupCoordinator {
   void Sync(SyncGroupRequest request, SyncGroupDone done, Now now);
   void Heartbeat(const HeartbeatRequest& request, HeartbeatDone done, Now now);
   void Leave(const LeaveGroupRequest& request, LeaveGroupDone done, Now now);
+  void ConsumerHeartbeat(ConsumerHeartbeatRequest request, ConsumerHeartbeatDone done, Now now);
   void CommitOffsets(OffsetCommitRequest request, OffsetCommitDone done, Now now);
   void FetchOffsets(const OffsetFetchRequest& request, OffsetFetchDone done);
   void DeleteOffsets(const OffsetDeleteRequest& request, OffsetDeleteDone done);
   void ListGroups(const ListGroupsRequest& request, ListGroupsDone done);
+  // Of classic groups; others are not there.
   void DescribeGroup(const std::string& group, DescribeGroupDone done);
+  void DescribeConsumerGroup(const std::string& group, DescribeConsumerGroupDone done);
   void DeleteGroup(const std::string& group, DeleteGroupDone done);
   void DeleteTopics(const std::vector<std::string>& topics, absl::AnyInvocable<void(absl::Status)> done);
   // Does what is due: sessions, rebalances, retention.
@@ -88,11 +95,17 @@ class GroupCoordinator {
   bool append_pending() const { return !unsettled_.empty(); }
 
   size_t group_count() const { return groups_.size(); }
+  // Null: there is none. For tests.
+  const Group* FindGroup(std::string_view name) const {
+    const auto found = groups_.find(name);
+    return found == groups_.end() ? nullptr : &found->second;
+  }
 
  private:
   using Settle = absl::AnyInvocable<void(const absl::Status&, Now)>;
 
   // group_coordinator.cc
+  void ReplayConsumer(const ConsumerRecord& record);
   Group* Find(const std::string& name);
   Group& FindOrCreate(const std::string& name);
   void Drop(const std::string& name);
@@ -135,7 +148,38 @@ class GroupCoordinator {
   void RemoveMember(Group& group, const std::string& id, ErrorCode to_waiting);
   void AfterRemoval(Group& group, Now now);
 
+  // group_consumer.cc
+  // Writes what the step made, if anything; `settle` runs when that is in the log, or at once.
+  void Finish(ConsumerGroupStep step, Settle settle, Now now);
+  GroupResult Admit(const ConsumerHeartbeatRequest& request, ConsumerGroupStep* step) const;
+  void OnHeartbeatStored(const std::string& name, ConsumerHeartbeatDone done,
+                         ConsumerHeartbeatResponse response, std::optional<uint64_t> catalog_changes,
+                         bool begins_revoking, const absl::Status& status, Now now);
+  void ConsumerLeave(Group& group, const ConsumerHeartbeatRequest& request, ConsumerHeartbeatDone done,
+                     Now now);
+  void RemoveConsumerMembers(Group& group, const std::vector<std::string>& ids, Settle settle, Now now);
+  void AdvanceConsumerGroup(Group& group, Now now);
+  void AdoptConsumerGroup(ConsumerGroup& group, Now now) const;
+
+  // group_migration.cc
+  GroupResult Upgrade(const Group& group, ConsumerGroupStep* step) const;
+  void FinishUpgrade(Group& group, Now now);
+  bool CanDowngrade(const ConsumerGroup& group, const std::vector<std::string>& leaving) const;
+  void Downgrade(Group& group, const std::vector<std::string>& leaving, Settle settle, Now now);
+  GroupBytes NamedAssignment(const PartitionMap& partitions, int16_t version) const;
+  ConsumerGroupMember* ClassicMemberOf(Group& group, const std::string& id,
+                                       const std::optional<std::string>& instance_id, int32_t generation,
+                                       GroupResult* result) const;
+  void JoinConsumerGroup(Group& group, JoinGroupRequest request, JoinGroupDone done, Now now);
+  void OnJoinedConsumerGroup(Group& group, std::optional<uint64_t> catalog_changes,
+                             JoinGroupResponse response, JoinGroupDone done, Now now);
+  void SyncConsumerGroup(Group& group, const SyncGroupRequest& request, SyncGroupDone done, Now now);
+  void HeartbeatConsumerGroup(Group& group, const HeartbeatRequest& request, HeartbeatDone done, Now now);
+  void LeaveConsumerGroup(Group& group, const LeaveGroupRequest& request, LeaveGroupDone done, Now now);
+
   // group_offsets.cc
+  GroupResult CheckConsumerCommit(const ConsumerGroup& group, const OffsetCommitRequest& request) const;
+  void AddGroupTombstones(const Group& group, std::vector<CoordinatorRecord>* records) const;
   GroupResult CheckCommit(Group* group, const OffsetCommitRequest& request) const;
   bool Expired(const Group& group, const TopicPartition& partition, const OffsetCommitValue& offset,
                const std::optional<std::set<std::string>>& subscribed, Now now) const;
@@ -143,6 +187,7 @@ class GroupCoordinator {
 
   const GroupConfig config_;
   Random* const random_;
+  const TopicCatalog* const topics_;
   std::map<std::string, Group, std::less<>> groups_;
   std::set<std::pair<MonotonicNanos, std::string>> timers_;
   MonotonicNanos next_expiry_ = kNever;

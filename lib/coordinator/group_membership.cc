@@ -58,6 +58,7 @@ void GroupCoordinator::Join(JoinGroupRequest request, JoinGroupDone done, Now no
   if (request.rebalance_timeout_ms < 0) request.rebalance_timeout_ms = request.session_timeout_ms;
   const std::string name = request.group;
   Group& group = FindOrCreate(name);
+  if (group.consumer.has_value()) return JoinConsumerGroup(group, std::move(request), std::move(done), now);
   if (!HasRoom(group, request.member_id)) {
     RemoveMember(group, request.member_id, ErrorCode::kUnknownMemberId);
     Refuse(&response, ErrorCode::kGroupMaxSizeReached);
@@ -85,6 +86,8 @@ bool GroupCoordinator::HasRoom(Group& group, const std::string& member_id) const
       return (member != nullptr && member->join != nullptr) || group.WaitingForJoin() < config_.max_size;
     case GroupState::kCompletingRebalance:
     case GroupState::kStable:
+    case GroupState::kAssigning:
+    case GroupState::kReconciling:
       break;
   }
   return member != nullptr || static_cast<int64_t>(group.members.size()) < config_.max_size;
@@ -373,6 +376,7 @@ void GroupCoordinator::Sync(SyncGroupRequest request, SyncGroupDone done, Now no
     response.result.error = ErrorCode::kUnknownMemberId;
     return Answer(done, std::move(response));
   }
+  if (group->consumer.has_value()) return SyncConsumerGroup(*group, request, std::move(done), now);
   response.result = CheckMember(*group, request.member_id, request.group_instance_id);
   if (response.result.ok() && request.generation != group->generation) {
     response.result.error = ErrorCode::kIllegalGeneration;
@@ -458,6 +462,9 @@ void GroupCoordinator::FailSyncs(Group& group, const GroupResult& result, Now no
 void GroupCoordinator::Leave(const LeaveGroupRequest& request, LeaveGroupDone done, Now now) {
   LeaveGroupResponse response;
   Group* group = Find(request.group);
+  if (group != nullptr && group->consumer.has_value()) {
+    return LeaveConsumerGroup(*group, request, std::move(done), now);
+  }
   bool removed = false;
   for (const LeaveGroupRequest::Member& leaving : request.members) {
     auto& answer = response.members.emplace_back(LeaveGroupResponse::Member{

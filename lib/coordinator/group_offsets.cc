@@ -32,6 +32,26 @@ GroupResult AppendFailed(const absl::Status& status) {
 
 }  // namespace
 
+GroupResult GroupCoordinator::CheckConsumerCommit(const ConsumerGroup& group,
+                                                  const OffsetCommitRequest& request) const {
+  if (request.generation < 0 && group.members.empty()) return {};
+  const ConsumerGroupMember* const member = group.FindMember(request.member_id);
+  if (member == nullptr) {
+    return {.error = ErrorCode::kUnknownMemberId,
+            .message =
+                request.member_id.empty() ? "it has members, and only they may commit; stop them first" : ""};
+  }
+  if (member->is_classic()) {
+    if (request.generation != member->epoch) return {.error = ErrorCode::kIllegalGeneration};
+  } else if (!request.knows_member_epochs) {
+    return {.error = ErrorCode::kUnsupportedVersion,
+            .message = "members of the consumer protocol commit with version 9 or later"};
+  } else if (request.generation != member->epoch) {
+    return {.error = ErrorCode::kStaleMemberEpoch};
+  }
+  return {};
+}
+
 GroupResult GroupCoordinator::CheckCommit(Group* group, const OffsetCommitRequest& request) const {
   if (request.group.empty()) {
     return {.error = ErrorCode::kInvalidGroupId, .message = "its name is empty"};
@@ -41,6 +61,7 @@ GroupResult GroupCoordinator::CheckCommit(Group* group, const OffsetCommitReques
     if (is_simple) return {};
     return {.error = ErrorCode::kIllegalGeneration};
   }
+  if (group->consumer.has_value()) return CheckConsumerCommit(*group->consumer, request);
   if (is_simple && group->state == GroupState::kEmpty) return {};
   if (is_simple && request.member_id.empty() && !request.group_instance_id.has_value()) {
     return {.error = ErrorCode::kUnknownMemberId,
@@ -105,6 +126,17 @@ void GroupCoordinator::FetchOffsets(const OffsetFetchRequest& request, OffsetFet
     }
     response.offsets.push_back(std::move(entry));
   };
+  if (group != nullptr && group->consumer.has_value() &&
+      (request.member_id.has_value() || request.member_epoch >= 0)) {
+    const ConsumerGroupMember* const member = group->consumer->FindMember(request.member_id.value_or(""));
+    if (member == nullptr) {
+      response.result.error = ErrorCode::kUnknownMemberId;
+    } else if (member->epoch != request.member_epoch) {
+      response.result.error =
+          member->is_classic() ? ErrorCode::kIllegalGeneration : ErrorCode::kStaleMemberEpoch;
+    }
+    if (!response.result.ok()) return Answer(done, std::move(response));
+  }
   if (request.partitions.has_value()) {
     for (const TopicPartition& partition : *request.partitions) {
       const OffsetCommitValue* value = nullptr;
@@ -128,7 +160,7 @@ void GroupCoordinator::DeleteOffsets(const OffsetDeleteRequest& request, OffsetD
     return Answer(done, std::move(response));
   }
   const auto subscribed = group->SubscribedTopics();
-  if (group->state != GroupState::kEmpty && !subscribed.has_value()) {
+  if (group->State() != GroupState::kEmpty && !subscribed.has_value()) {
     response.result.error = ErrorCode::kNonEmptyGroup;
     return Answer(done, std::move(response));
   }
@@ -154,20 +186,28 @@ void GroupCoordinator::DeleteGroup(const std::string& name, DeleteGroupDone done
   DeleteGroupResponse response;
   if (group == nullptr) {
     response.result.error = ErrorCode::kGroupIdNotFound;
-  } else if (group->state != GroupState::kEmpty || !group->pending.empty()) {
+  } else if (group->State() != GroupState::kEmpty || !group->pending.empty()) {
     response.result = {.error = ErrorCode::kNonEmptyGroup, .message = "it has members; stop them first"};
   }
   if (!response.result.ok()) return Answer(done, std::move(response));
   std::vector<CoordinatorRecord> records;
   for (const auto& [partition, offset] : group->offsets) AddTombstone(name, partition, &records);
-  if (auto record = MakeGroupRecord({.group = name}, std::nullopt); record.ok()) {
-    records.push_back(*std::move(record));
-  }
+  AddGroupTombstones(*group, &records);
   Write(std::move(records), [this, name, done = std::move(done)](const absl::Status& status, Now) mutable {
     DeleteGroupResponse response;
     if (!status.ok()) response.result = AppendFailed(status);
     Answer(done, std::move(response));
   });
+}
+
+void GroupCoordinator::AddGroupTombstones(const Group& group, std::vector<CoordinatorRecord>* records) const {
+  if (group.consumer.has_value()) {
+    ConsumerGroupStep step(*group.consumer, topics_, 0);
+    step.RemoveGroup();
+    for (CoordinatorRecord& record : step.draft().TakeRecords()) records->push_back(std::move(record));
+  } else if (auto record = MakeGroupRecord({.group = group.name}, std::nullopt); record.ok()) {
+    records->push_back(*std::move(record));
+  }
 }
 
 void GroupCoordinator::DeleteTopics(const std::vector<std::string>& topics,
@@ -193,11 +233,11 @@ bool GroupCoordinator::Expired(const Group& group, const TopicPartition& partiti
   const int64_t wall = now.wall.value();
   if (offset.expire_timestamp != -1) return wall >= offset.expire_timestamp;
   int64_t since = offset.commit_timestamp;
-  if (group.state == GroupState::kEmpty) {
+  if (group.State() == GroupState::kEmpty) {
     // Members were there: the time runs from when the last one left, but never from before the commit.
     if (!group.protocol_type.empty()) since = std::max(since, group.state_timestamp);
   } else if (!subscribed.has_value() || subscribed->contains(partition.topic) ||
-             group.state != GroupState::kStable) {
+             group.State() != GroupState::kStable) {
     return false;  // in use
   }
   return wall - since >= config_.offsets_retention_ms;
@@ -218,12 +258,9 @@ void GroupCoordinator::Expire(Now now) {
       AddTombstone(name, partition, &records);
       ++expired;
     }
-    const bool is_unused = group.state == GroupState::kEmpty && group.pending.empty();
-    if (is_unused && group.stored.has_value() && expired == group.offsets.size()) {
-      if (auto record = MakeGroupRecord({.group = name}, std::nullopt); record.ok()) {
-        records.push_back(*std::move(record));
-      }
-    }
+    const bool is_unused = group.State() == GroupState::kEmpty && group.pending.empty();
+    const bool is_stored = group.stored.has_value() || group.consumer.has_value();
+    if (is_unused && is_stored && expired == group.offsets.size()) AddGroupTombstones(group, &records);
   }
   // If they cannot be stored, the next round tries again.
   if (!records.empty()) Write(std::move(records), [](const absl::Status&, Now) {});

@@ -80,6 +80,8 @@ absl::StatusOr<ParsedRecord> ParseCoordinatorRecord(std::optional<std::span<cons
   if (type == kGroupMetadataRecord) {
     return Parse<GroupRecord, GroupMetadataKey, GroupMetadataValue>(body, value);
   }
+  MILLRACE_ASSIGN_OR_RETURN(std::optional<ConsumerRecord> consumer, ParseConsumerRecord(type, body, value));
+  if (consumer.has_value()) return ParsedRecord(*std::move(consumer));
   return ParsedRecord(UnknownRecord{.type = type});
 }
 

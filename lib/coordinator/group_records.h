@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "coordinator/consumer_group_records.h"
 #include "coordinator/coordinator_record.h"
 #include "millrace/record.h"
 #include "millrace/types.h"
@@ -127,11 +128,11 @@ struct GroupRecord {
   GroupMetadataKey key = {};
   std::optional<GroupMetadataValue> value = {};
 };
-// Of a type that this version does not know (KIP-848 and later): passed over.
+// Of a type that this version does not know (share and streams groups, and later): passed over.
 struct UnknownRecord {
   int16_t type = 0;
 };
-using ParsedRecord = std::variant<UnknownRecord, OffsetRecord, GroupRecord>;
+using ParsedRecord = std::variant<UnknownRecord, OffsetRecord, GroupRecord, ConsumerRecord>;
 
 // kInvalidRecord for malformed bytes or a version of a known type that is too new.
 absl::StatusOr<ParsedRecord> ParseCoordinatorRecord(std::optional<std::span<const std::byte>> key,

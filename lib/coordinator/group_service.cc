@@ -31,7 +31,7 @@ class Shard : public std::enable_shared_from_this<Shard> {
 
   void StartLoading() {
     MutexLock lock(&mutex_);
-    coordinator_ = std::make_unique<GroupCoordinator>(options_.config, options_.random);
+    coordinator_ = std::make_unique<GroupCoordinator>(options_.config, options_.random, options_.topics);
     unavailable_ = closed_ ? ErrorCode::kCoordinatorNotAvailable : ErrorCode::kCoordinatorLoadInProgress;
   }
 
@@ -256,6 +256,16 @@ class GroupServiceImpl final : public GroupService {
       done({.result = {.error = refused}});
     });
   }
+  void ConsumerHeartbeat(ConsumerHeartbeatRequest request, ConsumerHeartbeatDone done) override {
+    Shard& shard = Of(request.group);
+    shard.Submit([request = std::move(request), done = std::move(done)](GroupCoordinator* coordinator,
+                                                                        Now now, ErrorCode refused) mutable {
+      if (coordinator != nullptr) {
+        return coordinator->ConsumerHeartbeat(std::move(request), std::move(done), now);
+      }
+      done({.result = {.error = refused}});
+    });
+  }
   void CommitOffsets(OffsetCommitRequest request, OffsetCommitDone done) override {
     Shard& shard = Of(request.group);
     shard.Submit([request = std::move(request), done = std::move(done)](GroupCoordinator* coordinator,
@@ -291,6 +301,14 @@ class GroupServiceImpl final : public GroupService {
                                                                     ErrorCode refused) mutable {
       if (coordinator != nullptr) return coordinator->DescribeGroup(group, std::move(done));
       done({.result = {.error = refused}, .group = std::move(group)});
+    });
+  }
+  void DescribeConsumerGroup(std::string group, DescribeConsumerGroupDone done) override {
+    Shard& shard = Of(group);
+    shard.Submit([group = std::move(group), done = std::move(done)](GroupCoordinator* coordinator, Now,
+                                                                    ErrorCode refused) mutable {
+      if (coordinator != nullptr) return coordinator->DescribeConsumerGroup(group, std::move(done));
+      done({.result = {.error = refused}});
     });
   }
   void DeleteGroup(std::string group, DeleteGroupDone done) override {

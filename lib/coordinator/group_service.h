@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "coordinator/coordinator_record.h"
 #include "coordinator/group_types.h"
+#include "coordinator/topic_catalog.h"
 #include "millrace/env/clock.h"
 #include "millrace/env/executor.h"
 #include "millrace/env/random.h"
@@ -57,6 +58,9 @@ class GroupService {
     int32_t partitions = 4;
     // All borrowed; they must outlive the service. The executor runs session, rebalance and retention timers.
     OffsetsStore* store = nullptr;
+    // For groups of the consumer protocol, whose partitions the service shares out. Null: there are no
+    // topics.
+    const TopicCatalog* topics = nullptr;
     Executor* executor = nullptr;
     Clock* clock = nullptr;
     Random* random = nullptr;
@@ -78,13 +82,16 @@ class GroupService {
   virtual void Sync(SyncGroupRequest request, SyncGroupDone done) = 0;
   virtual void Heartbeat(HeartbeatRequest request, HeartbeatDone done) = 0;
   virtual void Leave(LeaveGroupRequest request, LeaveGroupDone done) = 0;
+  virtual void ConsumerHeartbeat(ConsumerHeartbeatRequest request, ConsumerHeartbeatDone done) = 0;
   virtual void CommitOffsets(OffsetCommitRequest request, OffsetCommitDone done) = 0;
   virtual void FetchOffsets(OffsetFetchRequest request, OffsetFetchDone done) = 0;
 
   // --- Operators
   virtual void DeleteOffsets(OffsetDeleteRequest request, OffsetDeleteDone done) = 0;
   virtual void ListGroups(ListGroupsRequest request, ListGroupsDone done) = 0;
+  // Of classic groups; others are not there.
   virtual void DescribeGroup(std::string group, DescribeGroupDone done) = 0;
+  virtual void DescribeConsumerGroup(std::string group, DescribeConsumerGroupDone done) = 0;
   virtual void DeleteGroup(std::string group, DeleteGroupDone done) = 0;
   // Deletes all groups' offsets of topics that were deleted. `done` gets the first error, or OK.
   virtual void OnTopicsDeleted(std::vector<std::string> topics,

@@ -15,6 +15,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "coordinator/partition_map.h"
 #include "millrace/admin.h"
 #include "millrace/status.h"
 #include "millrace/types.h"
@@ -143,6 +144,63 @@ struct LeaveGroupResponse {
   std::vector<Member> members = {};
 };
 
+// ConsumerGroupHeartbeat (key 68): a member of a group of the consumer protocol joins, stays, or leaves.
+struct ConsumerHeartbeatRequest {
+  std::string group = {};
+  // Empty (version 0): the coordinator makes one up.
+  std::string member_id = {};
+  // 0: join; -1: leave; -2: leave as a static member that will be back.
+  int32_t member_epoch = 0;
+  // Of what follows, what is absent has not changed since the last one.
+  std::optional<std::string> instance_id = std::nullopt;
+  std::optional<std::string> rack_id = std::nullopt;
+  int32_t rebalance_timeout_ms = -1;
+  std::optional<std::vector<std::string>> subscribed_topic_names = std::nullopt;
+  std::optional<std::string> subscribed_topic_regex = std::nullopt;
+  std::optional<std::string> server_assignor = std::nullopt;
+  std::optional<PartitionMap> owned = std::nullopt;
+  std::string client_id = {};
+  std::string client_host = {};
+  // Since version 1: KIP-1082.
+  bool chooses_member_id = true;
+};
+struct ConsumerHeartbeatResponse {
+  GroupResult result = {};
+  std::string member_id = {};
+  int32_t member_epoch = 0;
+  int32_t heartbeat_interval_ms = 0;
+  // Absent: as it was.
+  std::optional<PartitionMap> assignment = std::nullopt;
+};
+
+// ConsumerGroupDescribe (key 69), of one group. kGroupIdNotFound for those that are not of this protocol.
+struct DescribeConsumerGroupResponse {
+  struct Partitions {
+    TopicId topic_id = {};
+    std::string topic_name = {};
+    std::vector<int32_t> partitions = {};
+  };
+  struct Member {
+    std::string member_id = {};
+    std::optional<std::string> instance_id = std::nullopt;
+    std::optional<std::string> rack_id = std::nullopt;
+    int32_t member_epoch = 0;
+    std::string client_id = {};
+    std::string client_host = {};
+    std::vector<std::string> subscribed_topic_names = {};
+    std::optional<std::string> subscribed_topic_regex = std::nullopt;
+    std::vector<Partitions> assignment = {};
+    std::vector<Partitions> target = {};
+    bool is_classic = false;
+  };
+  GroupResult result = {};
+  GroupState state = GroupState::kDead;
+  int32_t group_epoch = 0;
+  int32_t assignment_epoch = 0;
+  std::string assignor = {};
+  std::vector<Member> members = {};
+};
+
 // One committed offset. Also what OffsetFetch gives: offset -1 where nothing is committed.
 struct GroupOffset {
   TopicPartition partition = {};
@@ -155,9 +213,12 @@ struct GroupOffset {
 // while the group has no members.
 struct OffsetCommitRequest {
   std::string group = {};
+  // Or the member's epoch, in a group of the consumer protocol.
   int32_t generation = -1;
   std::string member_id = {};
   std::optional<std::string> group_instance_id = std::nullopt;
+  // Since version 9: whoever asks understands kStaleMemberEpoch.
+  bool knows_member_epochs = true;
   std::vector<GroupOffset> offsets = {};
 };
 struct PartitionResult {
@@ -175,6 +236,9 @@ struct OffsetFetchRequest {
   std::optional<std::vector<TopicPartition>> partitions = std::nullopt;
   // Unstable offsets of open transactions are then reported as kUnstableOffsetCommit.
   bool require_stable = false;
+  // Checked where given, in groups of the consumer protocol (since version 9): kStaleMemberEpoch.
+  std::optional<std::string> member_id = std::nullopt;
+  int32_t member_epoch = -1;
 };
 struct OffsetFetchResponse {
   struct Entry {
@@ -236,6 +300,8 @@ struct DeleteGroupResponse {
 using JoinGroupDone = absl::AnyInvocable<void(JoinGroupResponse)>;
 using SyncGroupDone = absl::AnyInvocable<void(SyncGroupResponse)>;
 using HeartbeatDone = absl::AnyInvocable<void(HeartbeatResponse)>;
+using ConsumerHeartbeatDone = absl::AnyInvocable<void(ConsumerHeartbeatResponse)>;
+using DescribeConsumerGroupDone = absl::AnyInvocable<void(DescribeConsumerGroupResponse)>;
 using LeaveGroupDone = absl::AnyInvocable<void(LeaveGroupResponse)>;
 using OffsetCommitDone = absl::AnyInvocable<void(OffsetCommitResponse)>;
 using OffsetFetchDone = absl::AnyInvocable<void(OffsetFetchResponse)>;
@@ -243,6 +309,10 @@ using OffsetDeleteDone = absl::AnyInvocable<void(OffsetDeleteResponse)>;
 using ListGroupsDone = absl::AnyInvocable<void(ListGroupsResponse)>;
 using DescribeGroupDone = absl::AnyInvocable<void(DescribeGroupResponse)>;
 using DeleteGroupDone = absl::AnyInvocable<void(DeleteGroupResponse)>;
+
+// Whether a group of classic consumers becomes one of the consumer protocol when a member of that joins, and
+// one whose last member of that leaves becomes classic again.
+enum class GroupMigrationPolicy : uint8_t { kDisabled, kUpgrade, kDowngrade, kBidirectional };
 
 // Bounds and defaults. Kafka's names in quotes.
 struct GroupConfig {
@@ -252,6 +322,12 @@ struct GroupConfig {
   // "group.initial.rebalance.delay.ms": how long an empty group waits for more members, again with each that
   // comes, up to the rebalance time-out.
   int32_t initial_rebalance_delay_ms = 3000;
+  // Of groups of the consumer protocol: "group.consumer.session.timeout.ms",
+  // "group.consumer.heartbeat.interval.ms", "group.consumer.max.size", "group.consumer.migration.policy".
+  int32_t consumer_session_timeout_ms = 45000;
+  int32_t consumer_heartbeat_interval_ms = 5000;
+  int32_t consumer_max_size = INT32_MAX;
+  GroupMigrationPolicy consumer_migration_policy = GroupMigrationPolicy::kBidirectional;
   // "group.max.size": one more: kGroupMaxSizeReached.
   int32_t max_size = INT32_MAX;
   // "offset.metadata.max.bytes": longer: kOffsetMetadataTooLarge.

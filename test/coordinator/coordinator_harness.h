@@ -4,6 +4,7 @@
 #ifndef MILLRACE_TEST_COORDINATOR_COORDINATOR_HARNESS_H_
 #define MILLRACE_TEST_COORDINATOR_COORDINATOR_HARNESS_H_
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,45 @@
 
 namespace millrace::inline v0::testing {
 
+// Topics by hand.
+class FakeCatalog final : public TopicCatalog {
+ public:
+  void Set(const std::string& name, int32_t partitions) {
+    CatalogTopic& topic = topics_[name];
+    if (topic.name.empty()) {
+      topic.name = name;
+      ++ids_;
+      topic.id.bytes[14] = static_cast<std::byte>(ids_ >> 8);
+      topic.id.bytes[15] = static_cast<std::byte>(ids_ & 0xff);
+    }
+    topic.partitions = partitions;
+    ++changes_;
+  }
+  void Delete(const std::string& name) { changes_ += topics_.erase(name); }
+
+  uint64_t changes() const override { return changes_; }
+  std::optional<CatalogTopic> Find(std::string_view name) const override {
+    const auto found = topics_.find(name);
+    return found == topics_.end() ? std::nullopt : std::optional(found->second);
+  }
+  std::optional<CatalogTopic> Find(const TopicId& id) const override {
+    for (const auto& [name, topic] : topics_) {
+      if (topic.id == id) return topic;
+    }
+    return std::nullopt;
+  }
+  std::vector<std::string> Names() const override {
+    std::vector<std::string> names;
+    for (const auto& [name, topic] : topics_) names.push_back(name);
+    return names;
+  }
+
+ private:
+  std::map<std::string, CatalogTopic, std::less<>> topics_;
+  uint64_t changes_ = 1;
+  int ids_ = 0;
+};
+
 class Harness {
  public:
   explicit Harness(GroupConfig group_config = {.initial_rebalance_delay_ms = 0}) : config(group_config) {
@@ -23,7 +63,7 @@ class Harness {
 
   // Forgets everything but the log, which the new coordinator replays.
   void Restart() {
-    coordinator = std::make_unique<GroupCoordinator>(config, random.get());
+    coordinator = std::make_unique<GroupCoordinator>(config, random.get(), &topics);
     for (const CoordinatorRecord& record : log) {
       std::optional<std::span<const std::byte>> value;
       if (record.value.has_value()) value = *record.value;
@@ -157,6 +197,7 @@ class Harness {
   }
 
   GroupConfig config;
+  FakeCatalog topics;
   std::unique_ptr<Random> random = Random::Seeded(1);
   GroupCoordinator::Now now{.monotonic = MonotonicNanos(1'000'000), .wall = Timestamp(1'700'000'000'000)};
   std::vector<CoordinatorRecord> log = {};

@@ -122,7 +122,10 @@ TEST_CASE("malformed records are refused, unknown types passed over") {
   CHECK(fails(Fill({0, 2, 0, 1, 'g'}), Fill({0})));
   CHECK(fails(Fill({0, 2, 0, 1, 'g'}), Fill({0, 9})));     // a version to come
   CHECK(fails(Fill({0, 2, 0, 1, 'g', 0}), std::nullopt));  // a byte too many
-  CHECK(std::holds_alternative<UnknownRecord>(*ParseCoordinatorRecord(Fill({0, 3, 1, 2}), std::nullopt)));
+  CHECK(fails(Fill({0, 3, 1, 2}), std::nullopt));
+  CHECK(fails(Fill({0, 5, 0, 1, 'g', 0, 1, 'm'}), Fill({0})));
+  CHECK(fails(Fill({0, 8, 0, 1, 'g', 0, 1, 'm'}), Fill({0, 0, 1})));
+  CHECK(std::holds_alternative<UnknownRecord>(*ParseCoordinatorRecord(Fill({0, 10, 1, 2}), std::nullopt)));
   CHECK(ErrorCodeOf(MakeOffsetRecord({.group = std::string(40000, 'g')}, std::nullopt).status()) ==
         ErrorCode::kInvalidRequest);
 }
