@@ -17,6 +17,10 @@ install(TARGETS ${millrace_libraries} EXPORT millraceTargets
   INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/millrace" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT dev
   FILES_MATCHING PATTERN "*.h" PATTERN testing EXCLUDE)
+# Where Kafka's tools are told to find it.
+if(MILLRACE_BUILD_EXAMPLES)
+  install(FILES "${PROJECT_SOURCE_DIR}/examples/config/kraft/server.properties" DESTINATION config/kraft COMPONENT runtime)
+endif()
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT runtime)
 
 # CMake's package.

@@ -60,7 +60,9 @@ absl::Status CheckOurs(FileSystem* files, std::string_view directory, bool read_
         StrCat("cannot open an engine in ", directory, ": it holds a single log; open that with Log::Open"));
   }
   const bool ours = has(kManifestFile) || has(kTopicsFileName) || has(kLockFile);
-  if (ours || (names.empty() && !read_only)) return absl::OkStatus();
+  // Formatted for an engine that has not been there yet.
+  const bool formatted = names == std::vector<std::string>{std::string(kMetaPropertiesFile)};
+  if (ours || ((names.empty() || formatted) && !read_only)) return absl::OkStatus();
   return absl::InvalidArgumentError(
       names.empty() ? StrCat("cannot open ", directory, " read-only: no engine has written to it yet")
                     : StrCat("cannot open an engine in ", directory, ": it holds something else (",
