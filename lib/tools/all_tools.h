@@ -10,6 +10,15 @@ namespace millrace::inline v0::tools {
 extern const Tool kTopicsTool;
 extern const Tool kConsoleProducerTool;
 extern const Tool kConsoleConsumerTool;
+extern const Tool kConsumerGroupsTool;
+extern const Tool kConfigsTool;
+extern const Tool kGetOffsetsTool;
+extern const Tool kDeleteRecordsTool;
+extern const Tool kLogDirsTool;
+extern const Tool kDumpLogTool;
+extern const Tool kApiVersionsTool;
+extern const Tool kProducerPerfTool;
+extern const Tool kConsumerPerfTool;
 
 }  // namespace millrace::inline v0::tools
 

@@ -1,0 +1,35 @@
+// What the parts of kafka-consumer-groups.sh share.
+
+#ifndef MILLRACE_TOOLS_CONSUMER_GROUPS_H_
+#define MILLRACE_TOOLS_CONSUMER_GROUPS_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "millrace/types.h"
+#include "tools/tool.h"
+
+namespace millrace::inline v0::tools {
+
+// The groups of --group or --all-groups, in order.
+absl::StatusOr<std::vector<std::string>> SelectedGroups(const Call& call, Admin& admin);
+// What --topic means: "t" for every partition of t, "t:0,1" for these. kUnknownTopicOrPartition, naming them,
+// for what is not there; kInvalidArgument.
+absl::StatusOr<std::vector<TopicPartition>> SelectedPartitions(const Call& call, WireCaller& wire);
+
+int DescribeGroups(Call& call, Cluster& cluster, Admin& admin);
+int ResetOffsets(Call& call, Cluster& cluster, Admin& admin);
+
+// "2024-05-01T12:30:00.000+02:00", with or without milliseconds and zone (then UTC), as milliseconds since
+// 1970.
+absl::StatusOr<int64_t> ParseDateTime(std::string_view text);
+// ISO 8601 ("P1DT2H3M4.5S"), in milliseconds.
+absl::StatusOr<int64_t> ParseIsoDuration(std::string_view text);
+
+// `text` in a column of `width`, and a blank.
+std::string Cell(std::string_view text, size_t width);
+
+}  // namespace millrace::inline v0::tools
+
+#endif  // MILLRACE_TOOLS_CONSUMER_GROUPS_H_

@@ -1,0 +1,175 @@
+#include "tools/dump_log.h"
+
+#include <algorithm>
+#include <charconv>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/endian.h"
+#include "base/strings.h"
+#include "millrace/record.h"
+
+namespace millrace::inline v0::tools {
+namespace {
+
+std::string_view TimestampName(TimestampType type) {
+  return type == TimestampType::kCreateTime ? "CreateTime" : "LogAppendTime";
+}
+
+std::string_view CodecName(Compression codec) {
+  constexpr std::string_view kNames[] = {"none", "gzip", "snappy", "lz4", "zstd"};
+  const auto index = static_cast<size_t>(codec);
+  return index < std::size(kNames) ? kNames[index] : "unknown";
+}
+
+void PrintBatch(const BatchView& batch, uint64_t position, bool valid, std::ostream& out) {
+  out << "baseOffset: " << batch.base_offset().value() << " lastOffset: " << batch.last_offset().value()
+      << " count: " << batch.record_count() << " baseSequence: " << batch.base_sequence()
+      << " lastSequence: " << batch.last_sequence() << " producerId: " << batch.producer_id().value()
+      << " producerEpoch: " << batch.producer_epoch().value()
+      << " partitionLeaderEpoch: " << batch.leader_epoch().value()
+      << " isTransactional: " << (batch.is_transactional() ? "true" : "false")
+      << " isControl: " << (batch.is_control() ? "true" : "false") << " deleteHorizonMs: ";
+  if (const std::optional<Timestamp> horizon = batch.delete_horizon(); horizon.has_value()) {
+    out << "OptionalLong[" << horizon->value() << ']';
+  } else {
+    out << "OptionalLong.empty";
+  }
+  out << " position: " << position << ' ' << TimestampName(batch.timestamp_type()) << ": "
+      << batch.max_timestamp().value() << " size: " << batch.size_bytes() << " magic: " << int{batch.magic()}
+      << " compresscodec: " << CodecName(batch.compression()) << " crc: " << batch.crc()
+      << " isvalid: " << (valid ? "true" : "false") << '\n';
+}
+
+int64_t SizeOf(const std::optional<std::string_view>& bytes) {
+  return bytes.has_value() ? static_cast<int64_t>(bytes->size()) : -1;
+}
+
+void PrintMetadata(const BatchView& batch, const RecordView& record, std::ostream& out) {
+  int64_t sequence = -1;
+  if (batch.base_sequence() >= 0) {
+    sequence = (int64_t{batch.base_sequence()} + (record.offset - batch.base_offset())) & INT32_MAX;
+  }
+  out << "| offset: " << record.offset.value() << ' ' << TimestampName(batch.timestamp_type()) << ": "
+      << record.timestamp.value() << " keySize: " << SizeOf(record.key)
+      << " valueSize: " << SizeOf(record.value) << " sequence: " << sequence << " headerKeys: [";
+  std::string_view comma;
+  for (const Header& header : record.headers) {
+    out << comma << header.key;
+    comma = ",";
+  }
+  out << ']';
+  if (!batch.is_control()) return;
+  const std::optional<ControlMarker> marker = ParseControlMarker(record);
+  if (!marker.has_value()) return;
+  out << " endTxnMarker: " << (marker->type == ControlType::kCommit ? "COMMIT" : "ABORT")
+      << " coordinatorEpoch: " << marker->coordinator_epoch;
+}
+
+void PrintRecords(const BatchView& batch, const DumpOptions& options, std::ostream& out) {
+  RecordReader reader(batch);
+  for (RecordView record; reader.Next(&record);) {
+    std::string_view prefix = "| ";
+    if (!options.skip_metadata) {
+      PrintMetadata(batch, record, out);
+      prefix = " ";
+    }
+    if (options.contents && !batch.is_control()) {
+      if (record.key.has_value()) {
+        out << prefix << "key: " << *record.key;
+        prefix = " ";
+      }
+      if (record.value.has_value()) out << prefix << "payload: " << *record.value;
+    }
+    out << '\n';
+  }
+  if (!reader.status().ok()) out << "| " << ToStd(reader.status().message()) << '\n';
+}
+
+struct MappedWhole {
+  std::unique_ptr<File> file;
+  std::unique_ptr<MappedFile> map;
+  std::span<const std::byte> bytes;
+};
+
+absl::StatusOr<MappedWhole> MapWhole(FileSystem& files, std::string_view path) {
+  MappedWhole whole;
+  absl::StatusOr<std::unique_ptr<File>> file = files.Open(path, OpenMode::kRead);
+  if (!file.ok()) return file.status();
+  whole.file = *std::move(file);
+  absl::StatusOr<uint64_t> size = whole.file->Size();
+  if (!size.ok()) return size.status();
+  if (*size == 0) return whole;
+  absl::StatusOr<std::unique_ptr<MappedFile>> map = whole.file->Map(*size, MapAccess::kRead);
+  if (!map.ok()) return map.status();
+  whole.map = *std::move(map);
+  whole.bytes = whole.map->bytes();
+  return whole;
+}
+
+std::string_view BaseName(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+// The number that a segment's file is named by; nullopt for another name.
+std::optional<int64_t> StartOffset(std::string_view path) {
+  const std::string_view name = BaseName(path);
+  int64_t offset = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), offset);
+  if (error != std::errc() || end == name.data() + name.size() || *end != '.') return std::nullopt;
+  return offset;
+}
+
+}  // namespace
+
+absl::Status DumpLog(FileSystem& files, std::string_view path, const DumpOptions& options,
+                     std::ostream& out) {
+  absl::StatusOr<MappedWhole> whole = MapWhole(files, path);
+  if (!whole.ok()) return whole.status();
+  if (const std::optional<int64_t> start = StartOffset(path); start.has_value()) {
+    out << "Log starting offset: " << *start << '\n';
+  }
+  const std::span<const std::byte> bytes =
+      whole->bytes.first(std::min<uint64_t>(whole->bytes.size(), options.bytes_max));
+  size_t position = 0;
+  while (position < bytes.size()) {
+    const absl::StatusOr<BatchView> batch = BatchView::Parse(bytes.subspan(position));
+    if (!batch.ok()) break;
+    const bool valid = batch->CrcIsValid();
+    PrintBatch(*batch, position, valid, out);
+    if (options.records && valid) PrintRecords(*batch, options, out);
+    position += batch->size_bytes();
+  }
+  if (position < bytes.size() && bytes.size() == whole->bytes.size()) {
+    out << "Found " << bytes.size() - position << " invalid bytes at the end of " << BaseName(path) << '\n';
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DumpIndex(FileSystem& files, std::string_view path, std::ostream& out) {
+  absl::StatusOr<MappedWhole> whole = MapWhole(files, path);
+  if (!whole.ok()) return whole.status();
+  const std::optional<int64_t> start = StartOffset(path);
+  if (!start.has_value()) {
+    return absl::InvalidArgumentError(ToAbsl(StrCat(path, " is not named by an offset, as an index is")));
+  }
+  const bool of_time = path.ends_with(".timeindex");
+  const size_t entry = of_time ? 12 : 8;
+  const std::span<const std::byte> bytes = whole->bytes;
+  if (bytes.size() < entry) out << path << " is empty.\n";
+  for (size_t at = 0; at + entry <= bytes.size(); at += entry) {
+    const std::byte* const from = bytes.data() + at;
+    const int64_t relative = of_time ? LoadBig<int32_t>(from + 8) : LoadBig<int32_t>(from);
+    // What was allocated and not yet written is zero.
+    if (relative == 0 && at > 0) break;
+    if (of_time) {
+      out << "timestamp: " << LoadBig<int64_t>(from) << " offset: " << *start + relative << '\n';
+    } else {
+      out << "offset: " << *start + relative << " position: " << LoadBig<int32_t>(from + 4) << '\n';
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace millrace::inline v0::tools
