@@ -8,15 +8,14 @@
 #include <vector>
 
 #include "engine/engine_impl.h"
+#include "engine/offsets_topic.h"
 #include "partition/topic_registry.h"
 
 namespace millrace::inline v0 {
 namespace {
 
-constexpr std::string_view kOffsetsTopicName = "__consumer_offsets";
-
-void Add(MetricsSnapshot* snapshot, std::string_view name, std::string_view help, MetricType type,
-         Labels labels, int64_t value) {
+void AddSample(MetricsSnapshot* snapshot, std::string_view name, std::string_view help, MetricType type,
+               Labels labels, int64_t value) {
   snapshot->samples.push_back({.name = std::string(name),
                                .help = std::string(help),
                                .type = type,
@@ -25,7 +24,7 @@ void Add(MetricsSnapshot* snapshot, std::string_view name, std::string_view help
 }
 void AddGauge(MetricsSnapshot* snapshot, std::string_view name, std::string_view help, Labels labels,
               int64_t value) {
-  Add(snapshot, name, help, MetricType::kGauge, std::move(labels), value);
+  AddSample(snapshot, name, help, MetricType::kGauge, std::move(labels), value);
 }
 
 Labels PartitionLabels(const std::string& topic, int32_t partition) {
@@ -119,9 +118,9 @@ void EngineMetrics::CollectMeters(MetricsSnapshot* snapshot) {
     for (const auto& [topic, meter] : meters) {
       const int64_t value = (*meter.*column.member).load(std::memory_order_relaxed);
       all += value;
-      Add(snapshot, column.name, column.help, MetricType::kCounter, {{"topic", topic}}, value);
+      AddSample(snapshot, column.name, column.help, MetricType::kCounter, {{"topic", topic}}, value);
     }
-    Add(snapshot, column.name, column.help, MetricType::kCounter, {}, all);
+    AddSample(snapshot, column.name, column.help, MetricType::kCounter, {}, all);
   }
 }
 

@@ -72,17 +72,6 @@ std::string ValidName(std::string_view name) {
   return valid.empty() ? "_" : valid;
 }
 
-struct Series {
-  MetricType type = MetricType::kCounter;
-  std::string help;
-  // One of these, as the type says; a gauge may have `read` instead.
-  std::unique_ptr<Counter> counter;
-  std::unique_ptr<Gauge> gauge;
-  std::unique_ptr<Histogram> histogram;
-  absl::AnyInvocable<int64_t() const> read;
-  double scale = 1;
-};
-
 // Sorts, and adds up those of the same name and labels.
 void SortAndMerge(std::vector<MetricSample>* samples) {
   const auto key = [](const MetricSample& sample) { return std::tie(sample.name, sample.labels); };
@@ -111,6 +100,17 @@ void SortAndMerge(std::vector<MetricSample>* samples) {
 }  // namespace
 
 struct MetricsRegistry::Impl {
+  struct Series {
+    MetricType type = MetricType::kCounter;
+    std::string help;
+    // One of these, as the type says; a gauge may have `read` instead.
+    std::unique_ptr<Counter> counter;
+    std::unique_ptr<Gauge> gauge;
+    std::unique_ptr<Histogram> histogram;
+    absl::AnyInvocable<int64_t() const> read;
+    double scale = 1;
+  };
+
   // Before `mutex`; held while collectors run.
   mutable Mutex collectors_mutex;
   uint64_t last_collector ABSL_GUARDED_BY(collectors_mutex) = 0;
@@ -138,14 +138,14 @@ MetricsRegistry::~MetricsRegistry() = default;
 
 Counter& MetricsRegistry::GetCounter(std::string_view name, std::string_view help, Labels labels) {
   MutexLock lock(&impl_->mutex);
-  Series& series = impl_->Get(name, help, std::move(labels), MetricType::kCounter);
+  Impl::Series& series = impl_->Get(name, help, std::move(labels), MetricType::kCounter);
   if (series.counter == nullptr) series.counter = std::make_unique<Counter>();
   return *series.counter;
 }
 
 Gauge& MetricsRegistry::GetGauge(std::string_view name, std::string_view help, Labels labels) {
   MutexLock lock(&impl_->mutex);
-  Series& series = impl_->Get(name, help, std::move(labels), MetricType::kGauge);
+  Impl::Series& series = impl_->Get(name, help, std::move(labels), MetricType::kGauge);
   if (series.gauge == nullptr) series.gauge = std::make_unique<Gauge>();
   return *series.gauge;
 }
@@ -153,7 +153,7 @@ Gauge& MetricsRegistry::GetGauge(std::string_view name, std::string_view help, L
 Histogram& MetricsRegistry::GetHistogram(std::string_view name, std::string_view help, Labels labels,
                                          double scale) {
   MutexLock lock(&impl_->mutex);
-  Series& series = impl_->Get(name, help, std::move(labels), MetricType::kHistogram);
+  Impl::Series& series = impl_->Get(name, help, std::move(labels), MetricType::kHistogram);
   if (series.histogram == nullptr) {
     series.histogram = std::make_unique<Histogram>();
     series.scale = scale;
