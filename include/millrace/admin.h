@@ -57,6 +57,10 @@ enum class GroupType : uint8_t { kClassic, kConsumer };
 // Kafka's names: "classic", "consumer".
 MILLRACE_EXPORT std::string_view GroupTypeName(GroupType type);
 
+// Whether a group of classic consumers becomes one of the consumer protocol when a member of that joins, and
+// one whose last member of that leaves becomes classic again.
+enum class GroupMigrationPolicy : uint8_t { kDisabled, kUpgrade, kDowngrade, kBidirectional };
+
 struct GroupListing {
   std::string group = {};
   std::string protocol_type = {};

@@ -94,6 +94,14 @@ struct EngineOptions {
   absl::Duration group_max_session_timeout = absl::Minutes(30);
   absl::Duration group_initial_rebalance_delay = absl::ZeroDuration();
   int32_t group_max_size = INT32_MAX;
+  // Groups of the consumer protocol (KIP-848): after how long without a heartbeat a member is out
+  // ("group.consumer.session.timeout.ms"), how often members are told to send one
+  // ("group.consumer.heartbeat.interval.ms"), how many there may be, and whether groups change from one
+  // protocol to the other while their members do ("group.consumer.migration.policy").
+  absl::Duration group_consumer_session_timeout = absl::Seconds(45);
+  absl::Duration group_consumer_heartbeat_interval = absl::Seconds(5);
+  int32_t group_consumer_max_size = INT32_MAX;
+  GroupMigrationPolicy group_consumer_migration_policy = GroupMigrationPolicy::kBidirectional;
   int32_t offset_metadata_max_bytes = 4096;
 
   // How often retention is looked at ("log.retention.check.interval.ms"), and the cleaner's pace

@@ -127,7 +127,7 @@ void GroupCoordinator::FetchOffsets(const OffsetFetchRequest& request, OffsetFet
     response.offsets.push_back(std::move(entry));
   };
   if (group != nullptr && group->consumer.has_value() &&
-      (request.member_id.has_value() || request.member_epoch >= 0)) {
+      (!request.member_id.value_or("").empty() || request.member_epoch >= 0)) {
     const ConsumerGroupMember* const member = group->consumer->FindMember(request.member_id.value_or(""));
     if (member == nullptr) {
       response.result.error = ErrorCode::kUnknownMemberId;

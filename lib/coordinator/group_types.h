@@ -310,10 +310,6 @@ using ListGroupsDone = absl::AnyInvocable<void(ListGroupsResponse)>;
 using DescribeGroupDone = absl::AnyInvocable<void(DescribeGroupResponse)>;
 using DeleteGroupDone = absl::AnyInvocable<void(DeleteGroupResponse)>;
 
-// Whether a group of classic consumers becomes one of the consumer protocol when a member of that joins, and
-// one whose last member of that leaves becomes classic again.
-enum class GroupMigrationPolicy : uint8_t { kDisabled, kUpgrade, kDowngrade, kBidirectional };
-
 // Bounds and defaults. Kafka's names in quotes.
 struct GroupConfig {
   // "group.min.session.timeout.ms", "group.max.session.timeout.ms": outside: kInvalidSessionTimeout.

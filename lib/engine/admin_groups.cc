@@ -10,6 +10,32 @@
 #include "millrace/status.h"
 
 namespace millrace::inline v0 {
+namespace {
+
+GroupDescription DescriptionOf(std::string group, const DescribeConsumerGroupResponse& from) {
+  GroupDescription described{.group = std::move(group),
+                             .state = from.state,
+                             .type = GroupType::kConsumer,
+                             .protocol_type = "consumer",
+                             .protocol = from.assignor,
+                             .generation = GenerationId(from.group_epoch),
+                             .members = {}};
+  for (const auto& member : from.members) {
+    GroupMemberDescription& one = described.members.emplace_back();
+    one.member_id = member.member_id;
+    one.group_instance_id = member.instance_id.value_or("");
+    one.client_id = member.client_id;
+    one.client_host = member.client_host;
+    for (const auto& topic : member.assignment) {
+      for (const int32_t number : topic.partitions) {
+        one.assignment.push_back({topic.topic_name, PartitionId(number)});
+      }
+    }
+  }
+  return described;
+}
+
+}  // namespace
 
 absl::StatusOr<std::vector<GroupListing>> AdminImpl::ListGroups() {
   MILLRACE_ASSIGN_OR_RETURN(GroupService * groups, engine_->Groups());
@@ -24,6 +50,14 @@ absl::StatusOr<GroupDescription> AdminImpl::DescribeGroup(std::string_view group
   DescribeGroupResponse response = engine_->Await<DescribeGroupResponse>(
       [&](DescribeGroupDone done) { groups->DescribeGroup(std::string(group), std::move(done)); });
   MILLRACE_RETURN_IF_ERROR(response.result.ToStatus(group));
+  if (!response.exists) {
+    DescribeConsumerGroupResponse other =
+        engine_->Await<DescribeConsumerGroupResponse>([&](DescribeConsumerGroupDone done) {
+          groups->DescribeConsumerGroup(std::string(group), std::move(done));
+        });
+    if (other.result.ok()) return DescriptionOf(std::string(group), other);
+    if (other.result.error != ErrorCode::kGroupIdNotFound) return other.result.ToStatus(group);
+  }
   GroupDescription described{.group = std::string(group),
                              .state = response.state,
                              .protocol_type = response.protocol_type,

@@ -8,6 +8,7 @@
 #include "engine/admin_impl.h"
 #include "engine/log_directory.h"
 #include "engine/offsets_topic.h"
+#include "engine/registry_catalog.h"
 #include "engine/stoppable_executor.h"
 #include "millrace/status.h"
 
@@ -221,6 +222,7 @@ absl::StatusOr<GroupService*> EngineImpl::StartGroups() {
     MILLRACE_RETURN_IF_ERROR(Attach(*topic));
   }
   auto store = std::make_unique<OffsetsTopic>(std::move(topic));
+  if (catalog_ == nullptr) catalog_ = std::make_unique<RegistryCatalog>(topics_.get());
   GroupConfig config;
   config.min_session_timeout_ms =
       static_cast<int32_t>(absl::ToInt64Milliseconds(options_.group_min_session_timeout));
@@ -229,12 +231,19 @@ absl::StatusOr<GroupService*> EngineImpl::StartGroups() {
   config.initial_rebalance_delay_ms =
       static_cast<int32_t>(absl::ToInt64Milliseconds(options_.group_initial_rebalance_delay));
   config.max_size = options_.group_max_size;
+  config.consumer_session_timeout_ms =
+      static_cast<int32_t>(absl::ToInt64Milliseconds(options_.group_consumer_session_timeout));
+  config.consumer_heartbeat_interval_ms =
+      static_cast<int32_t>(absl::ToInt64Milliseconds(options_.group_consumer_heartbeat_interval));
+  config.consumer_max_size = options_.group_consumer_max_size;
+  config.consumer_migration_policy = options_.group_consumer_migration_policy;
   config.offset_metadata_max_bytes = options_.offset_metadata_max_bytes;
   config.offsets_retention_ms = absl::ToInt64Milliseconds(options_.offsets_retention);
   MILLRACE_RETURN_IF_ERROR(config.Validate());
   std::unique_ptr<GroupService> groups = NewGroupService({.config = config,
                                                           .partitions = store->partitions(),
                                                           .store = store.get(),
+                                                          .topics = catalog_.get(),
                                                           .executor = env_.executor,
                                                           .clock = env_.clock,
                                                           .random = env_.random});

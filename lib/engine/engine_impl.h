@@ -29,6 +29,7 @@ namespace millrace::inline v0 {
 class AdminImpl;
 class LogDirectory;
 class OffsetsTopic;
+class RegistryCatalog;
 class StoppableExecutor;
 
 // What producers and consumers say of themselves, added up.
@@ -168,6 +169,8 @@ class MILLRACE_EXPORT EngineImpl final : public Engine {
 
   std::atomic<GroupService*> groups_ready_ = nullptr;
   Mutex groups_mutex_;
+  // The groups ask it; set with them.
+  std::unique_ptr<RegistryCatalog> catalog_ ABSL_GUARDED_BY(groups_mutex_);
   std::unique_ptr<OffsetsTopic> offsets_topic_ ABSL_GUARDED_BY(groups_mutex_);
   std::unique_ptr<GroupService> groups_ ABSL_GUARDED_BY(groups_mutex_);
 

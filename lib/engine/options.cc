@@ -103,6 +103,20 @@ absl::Status EngineOptions::Validate() const {
                    group_initial_rebalance_delay);
   }
   if (group_max_size < 1) return Invalid("EngineOptions::group_max_size", "at least 1", group_max_size);
+  if (group_consumer_max_size < 1) {
+    return Invalid("EngineOptions::group_consumer_max_size", "at least 1", group_consumer_max_size);
+  }
+  if (group_consumer_session_timeout < absl::Milliseconds(1) ||
+      group_consumer_session_timeout > absl::Milliseconds(INT32_MAX)) {
+    return Invalid("EngineOptions::group_consumer_session_timeout", "between 1 ms and 24 days",
+                   group_consumer_session_timeout);
+  }
+  if (group_consumer_heartbeat_interval < absl::Milliseconds(1) ||
+      group_consumer_heartbeat_interval >= group_consumer_session_timeout) {
+    return Invalid("EngineOptions::group_consumer_heartbeat_interval",
+                   "at least 1 ms and below group_consumer_session_timeout",
+                   group_consumer_heartbeat_interval);
+  }
   if (offset_metadata_max_bytes < 0) {
     return Invalid("EngineOptions::offset_metadata_max_bytes", "zero or more", offset_metadata_max_bytes);
   }

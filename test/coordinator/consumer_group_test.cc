@@ -338,5 +338,48 @@ TEST_CASE("an empty group goes with its last offset") {
   w.CheckRebuilt();
 }
 
+TEST_CASE(
+    "100 members on 1,000 partitions: one dies, and in one heartbeat interval the others have its share") {
+  World w;
+  w.checks_rebuilt = false;
+  w.topics.Set("t", 1000);
+  std::vector<ConsumerClient> clients(100);
+  for (size_t i = 0; i < clients.size(); ++i) clients[i].id = "m" + std::to_string(i);
+  // Each sends one heartbeat; how many changed what they own.
+  const auto round = [&](size_t from) {
+    size_t changed = 0;
+    for (size_t i = from; i < clients.size(); ++i) {
+      const PartitionMap before = clients[i].owned;
+      REQUIRE(clients[i].Take(w.Send(clients[i].Request())));
+      changed += clients[i].owned == before ? 0 : 1;
+    }
+    return changed;
+  };
+  for (int rounds = 0; round(0) != 0;) {
+    w.Sleep(100);
+    REQUIRE(++rounds < 10);
+  }
+  REQUIRE(w.group().State() == GroupState::kStable);
+  std::vector<PartitionMap> before;
+  for (const ConsumerClient& client : clients) {
+    CHECK(CountPartitions(client.owned) == 10);
+    before.push_back(client.owned);
+  }
+  // The first is not heard of any more.
+  while (w.group().members.size() == 100) {
+    w.Sleep(5000);
+    (void)round(1);
+  }
+  // That round was the one interval after it was found out.
+  CHECK(w.group().State() == GroupState::kStable);
+  std::set<int32_t> owned;
+  for (size_t i = 1; i < clients.size(); ++i) {
+    CHECK(Minus(before[i], clients[i].owned).empty());
+    for (const int32_t number : PartitionsOf(clients[i].owned, w.t)) CHECK(owned.insert(number).second);
+  }
+  CHECK(owned.size() == 1000);
+  w.CheckRebuilt();
+}
+
 }  // namespace
 }  // namespace millrace::inline v0

@@ -71,7 +71,7 @@ class ConsumerHarness : public Harness {
     auto slot = std::make_shared<std::optional<ConsumerHeartbeatResponse>>();
     coordinator->ConsumerHeartbeat(std::move(request), Into(slot), now);
     Settle();
-    CheckRebuilt();
+    if (checks_rebuilt) CheckRebuilt();
     return **slot;
   }
   ConsumerHeartbeatResponse Beat(const std::string& member, int32_t epoch,
@@ -116,6 +116,8 @@ class ConsumerHarness : public Harness {
       if (rebuilt != live && rebuilt_wrong.empty()) rebuilt_wrong = "live:\n" + live + "rebuilt:\n" + rebuilt;
     }
   }
+  // After each heartbeat. Costs the whole log.
+  bool checks_rebuilt = true;
   // Empty: never was.
   std::string rebuilt_wrong;
 };

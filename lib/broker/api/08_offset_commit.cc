@@ -1,8 +1,9 @@
 // OffsetCommit (key 8): keeps how far a group has read. Versions 2 to 10.
 //
-// 6: leader epochs. 7: static members (KIP-345). 10: topics by id (KIP-848). A retention time of its own (2
-// to 4) is not kept: the broker's counts, as in Kafka since 2.1 for clients that send -1. Offsets of
-// partitions that are not there are refused one by one.
+// 6: leader epochs. 7: static members (KIP-345). 9: members of the consumer protocol, in their epoch
+// (KIP-848). 10: topics by id (KIP-848). A retention time of its own (2 to 4) is not kept: the broker's
+// counts, as in Kafka since 2.1 for clients that send -1. Offsets of partitions that are not there are
+// refused one by one.
 
 #include <map>
 #include <utility>
@@ -46,7 +47,8 @@ void HandleOffsetCommit(BrokerImpl& broker, Request request) {
   OffsetCommitRequest commit{.group = asked.group_id,
                              .generation = asked.generation_id_or_member_epoch,
                              .member_id = asked.member_id,
-                             .group_instance_id = asked.group_instance_id};
+                             .group_instance_id = asked.group_instance_id,
+                             .knows_member_epochs = request.version() >= 9};
   // In the shape of the request; OK goes to the coordinator.
   std::vector<std::vector<absl::Status>> refused;
   for (const Message::Topic& topic : asked.topics) {

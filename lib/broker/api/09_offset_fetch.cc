@@ -1,8 +1,8 @@
 // OffsetFetch (key 9): how far groups have read. Versions 1 to 10.
 //
 // 2: all topics by null, and an error of the group as a whole. 7: stable offsets alone (KIP-447; without
-// transactions all are). 8: several groups (KIP-709). 9: the member's epoch (KIP-848), which classic groups
-// do not look at. 10: topics by id.
+// transactions all are). 8: several groups (KIP-709). 9: the member's epoch, in groups of the
+// consumer protocol (KIP-848). 10: topics by id.
 
 #include <atomic>
 #include <map>
@@ -128,7 +128,9 @@ void HandleOffsetFetch(BrokerImpl& broker, Request request) {
     }
     OffsetFetchRequest fetch{.group = groups[i].group_id,
                              .partitions = PartitionsOf(broker, groups[i], answer),
-                             .require_stable = asked->require_stable};
+                             .require_stable = asked->require_stable,
+                             .member_id = groups[i].member_id,
+                             .member_epoch = groups[i].member_epoch};
     (*service)->FetchOffsets(std::move(fetch), [&engine, work, answer](const OffsetFetchResponse& response) {
       Fill(engine, response, answer);
       work->Done();

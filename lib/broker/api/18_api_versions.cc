@@ -28,6 +28,10 @@ bool IsSoftwareName(std::string_view name) {
   return true;
 }
 
+int16_t ToSupportedMin(int16_t version) {
+  return version >= 4 ? 0 : 1;
+}
+
 }  // namespace
 
 void HandleApiVersions(BrokerImpl&, Request request) {
@@ -40,6 +44,12 @@ void HandleApiVersions(BrokerImpl&, Request request) {
     return request.Respond(response);
   }
   for (const ApiHandler& handler : Handlers()) response.api_keys.push_back(VersionsOf(handler));
+  // Clients use the consumer protocol (KIP-848) where this is finalized. Level 0 exists too, which clients
+  // before version 4 cannot read: they are told of level 1 alone.
+  response.supported_features = {
+      {.name = "group.version", .min_version = ToSupportedMin(request.version()), .max_version = 1}};
+  response.finalized_features_epoch = 1;
+  response.finalized_features = {{.name = "group.version", .max_version_level = 1, .min_version_level = 1}};
   request.Respond(response);
 }
 

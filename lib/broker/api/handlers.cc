@@ -26,6 +26,8 @@ constexpr ApiHandler kHandlers[] = {
     {ApiKey::kApiVersions, {0, 4}, 0, HandleApiVersions},
     // Version 6 is not stable in Kafka (KIP-939).
     {ApiKey::kInitProducerId, {0, 5}, 0, HandleInitProducerId},
+    {ApiKey::kConsumerGroupHeartbeat, {0, 1}, 0, HandleConsumerGroupHeartbeat},
+    {ApiKey::kConsumerGroupDescribe, {0, 1}, 0, HandleConsumerGroupDescribe},
 };
 
 }  // namespace
