@@ -5,6 +5,24 @@
 
 namespace millrace::inline v0 {
 
+namespace {
+
+absl::Duration patience = absl::Seconds(30);
+
+}  // namespace
+
+absl::Duration Patience() {
+  return patience;
+}
+
+ShortPatience::ShortPatience() {
+  patience = absl::Seconds(1);
+}
+
+ShortPatience::~ShortPatience() {
+  patience = absl::Seconds(30);
+}
+
 bool Expect(bool holds, std::string_view what, Findings* findings) {
   if (!holds) findings->emplace_back(what);
   return holds;
@@ -48,7 +66,7 @@ void Keep(const Batches& batches, KeptRecords* into, Findings* findings) {
 
 bool PollUntil(Consumer& consumer, KeptRecords* into, const std::function<bool()>& enough,
                Findings* findings) {
-  const MonotonicNanos deadline = Clock::System()->Monotonic() + absl::ToInt64Nanoseconds(kPatience);
+  const MonotonicNanos deadline = Clock::System()->Monotonic() + absl::ToInt64Nanoseconds(Patience());
   while (!enough()) {
     if (Clock::System()->Monotonic() >= deadline) return false;
     const auto batches = consumer.Poll(absl::Milliseconds(50));
@@ -79,7 +97,7 @@ void SendNumbers(ClientHost& host, const std::string& topic, PartitionId partiti
       return;
     }
   }
-  ExpectOk((*producer)->Flush(kPatience), "Flush", findings);
+  ExpectOk((*producer)->Flush(Patience()), "Flush", findings);
   Expect((*producer)->errors() == 0, "no record failed", findings);
 }
 

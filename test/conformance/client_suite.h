@@ -58,7 +58,13 @@ const std::vector<ClientCheck>& AdminChecks();
 // --- For the checks
 
 // How long anything may take that must happen.
-inline constexpr absl::Duration kPatience = absl::Seconds(30);
+absl::Duration Patience();
+// For tests that expect it not to happen: until the end of the scope.
+class ShortPatience {
+ public:
+  ShortPatience();
+  ~ShortPatience();
+};
 // How long to look for what must not happen.
 inline constexpr absl::Duration kGlance = absl::Milliseconds(200);
 
@@ -76,7 +82,7 @@ using KeptRecords = std::map<TopicPartition, std::vector<Kept>>;
 size_t CountOf(const KeptRecords& records);
 // Adds what `batches` hold to `into`.
 void Keep(const Batches& batches, KeptRecords* into, Findings* findings);
-// Polls until `enough` or kPatience is over; errors of the poll are findings. False: not enough.
+// Polls until `enough` or Patience() is over; errors of the poll are findings. False: not enough.
 bool PollUntil(Consumer& consumer, KeptRecords* into, const std::function<bool()>& enough,
                Findings* findings);
 // Polls until `into` holds `count` records, then looks whether more come.

@@ -5,6 +5,7 @@
 
 #include "conformance/client_suite.h"
 #include "conformance/hosts.h"
+#include "conformance/wrong_host.h"
 
 namespace millrace::inline v0 {
 namespace {
@@ -21,6 +22,56 @@ void RunAll(MakeHost make, const std::vector<ClientCheck>& checks) {
       check.run(**host, &findings);
       for (const std::string& finding : findings) UNSCOPED_INFO(finding);
       CHECK(findings.empty());
+    }
+  }
+}
+
+// The names of the checks that find something.
+std::vector<std::string> FindingChecks(Defect defect, const std::vector<ClientCheck>& checks) {
+  const ShortPatience short_patience;
+  std::vector<std::string> names;
+  for (const ClientCheck& check : checks) {
+    auto good = EngineHost::Make();
+    REQUIRE(good.ok());
+    WrongHost wrong(*std::move(good), defect);
+    Findings findings;
+    check.run(wrong, &findings);
+    if (!findings.empty()) names.emplace_back(check.name);
+  }
+  return names;
+}
+
+TEST_CASE("negative control: each defect is found where it should be") {
+  struct Case {
+    Defect defect;
+    const std::vector<ClientCheck>& checks;
+    std::string by;
+  };
+  const std::vector<Case> cases = {
+      {Defect::kLosesRecords, ProducerChecks(), "order is kept"},
+      {Defect::kDoublesRecords, ProducerChecks(), "order is kept"},
+      {Defect::kForgetsHeaders, ProducerChecks(), "what goes in comes out"},
+      {Defect::kForgetsTimes, ProducerChecks(), "what goes in comes out"},
+      {Defect::kIgnoresPartition, ConsumerChecks(), "seeks go both ways"},
+      {Defect::kAcceptsTooLarge, ProducerChecks(), "what cannot be sent is refused"},
+      {Defect::kIgnoresSeek, ConsumerChecks(), "seeks go both ways"},
+      {Defect::kIgnoresPause, ConsumerChecks(), "paused is not read"},
+      {Defect::kIgnoresWakeup, ConsumerChecks(), "a poll can be woken"},
+      {Defect::kIgnoresCommit, GroupChecks(), "commits are kept"},
+      {Defect::kPositionOffByOne, ConsumerChecks(), "reading begins where start says"},
+      {Defect::kTimesOffByOne, ConsumerChecks(), "offsets are found"},
+      {Defect::kNoDescriptor, ConsumerChecks(), "the descriptor tells of records"},
+      {Defect::kDeafListener, GroupChecks(), "members share, all at once"},
+  };
+  for (const Case& wrong : cases) {
+    DYNAMIC_SECTION(wrong.by << ", defect " << static_cast<int>(wrong.defect)) {
+      std::vector<ClientCheck> only;
+      for (const ClientCheck& check : wrong.checks) {
+        if (check.name == wrong.by) only.push_back(check);
+      }
+      REQUIRE(only.size() == 1);
+      CHECK(FindingChecks(Defect::kNone, only).empty());
+      CHECK(FindingChecks(wrong.defect, only) == std::vector{wrong.by});
     }
   }
 }

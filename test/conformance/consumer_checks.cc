@@ -169,7 +169,7 @@ void BatchesOutliveTheirConsumer(ClientHost& host, Findings* findings) {
   if (!findings->empty() || !ExpectOk(consumer->Assign({{topic, kFirst}}), "Assign", findings)) return;
   std::vector<Batches> all;
   size_t count = 0;
-  const MonotonicNanos deadline = Clock::System()->Monotonic() + absl::ToInt64Nanoseconds(kPatience);
+  const MonotonicNanos deadline = Clock::System()->Monotonic() + absl::ToInt64Nanoseconds(Patience());
   while (count < 100 && Clock::System()->Monotonic() < deadline) {
     auto batches = consumer->Poll(absl::Milliseconds(50));
     if (!ExpectOk(batches.status(), "Poll", findings)) return;
@@ -187,13 +187,13 @@ void APollCanBeWoken(ClientHost& host, Findings* findings) {
   const auto consumer = MakeConsumer(host, {}, findings);
   if (!findings->empty() || !ExpectOk(consumer->Assign({{topic, kFirst}}), "Assign", findings)) return;
   consumer->Wakeup();
-  Expect(absl::IsAborted(consumer->Poll(kPatience).status()), "woken before the poll", findings);
+  Expect(absl::IsAborted(consumer->Poll(Patience()).status()), "woken before the poll", findings);
   const MonotonicNanos before = Clock::System()->Monotonic();
   std::thread waker([&] { consumer->Wakeup(); });
-  const auto woken = consumer->Poll(kPatience);
+  const auto woken = consumer->Poll(Patience());
   waker.join();
   Expect(absl::IsAborted(woken.status()), "woken while polling", findings);
-  Expect(Clock::System()->Monotonic() - before < absl::ToInt64Nanoseconds(kPatience), "before its time",
+  Expect(Clock::System()->Monotonic() - before < absl::ToInt64Nanoseconds(Patience()), "before its time",
          findings);
   Expect(consumer->Poll(absl::ZeroDuration()).ok(), "once", findings);
 }
@@ -211,7 +211,7 @@ void TheDescriptorTellsOfRecords(ClientHost& host, Findings* findings) {
     // As an event loop does: nothing but TryPoll, and only when the descriptor says so.
     while (CountOf(read) < wanted) {
       pollfd watched = {.fd = *descriptor, .events = POLLIN, .revents = 0};
-      if (!Expect(poll(&watched, 1, static_cast<int>(absl::ToInt64Milliseconds(kPatience))) == 1,
+      if (!Expect(poll(&watched, 1, static_cast<int>(absl::ToInt64Milliseconds(Patience()))) == 1,
                   "the descriptor becomes readable", findings)) {
         return;
       }

@@ -103,7 +103,7 @@ struct Hearing final : RebalanceListener {
 // Two members take turns until each has `share` of the partitions.
 void AwaitShares(Consumer& a, const Hearing& heard_a, Consumer& b, const Hearing& heard_b, size_t share,
                  KeptRecords* read, Findings* findings) {
-  const MonotonicNanos deadline = Clock::System()->Monotonic() + absl::ToInt64Nanoseconds(kPatience);
+  const MonotonicNanos deadline = Clock::System()->Monotonic() + absl::ToInt64Nanoseconds(Patience());
   while (heard_a.owned.size() != share || heard_b.owned.size() != share) {
     if (!Expect(Clock::System()->Monotonic() < deadline, "the members share the partitions", findings))
       return;
@@ -137,7 +137,7 @@ void MembersShare(ClientHost& host, std::vector<AssignorKind> assignors, Finding
   Expect(a->assignment() == owned, "assignment() is what the listener heard", findings);
   for (int32_t i = 0; i < 4; ++i) SendNumbers(host, topic, PartitionId(i), 10, 19, findings);
   // Positions were committed when partitions changed hands: nothing is read again.
-  const MonotonicNanos deadline = Clock::System()->Monotonic() + absl::ToInt64Nanoseconds(kPatience);
+  const MonotonicNanos deadline = Clock::System()->Monotonic() + absl::ToInt64Nanoseconds(Patience());
   while (CountOf(read) < 80 && Clock::System()->Monotonic() < deadline) {
     for (Consumer* const member : {a.get(), b.get()}) {
       const auto batches = member->Poll(absl::Milliseconds(20));

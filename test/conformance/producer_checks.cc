@@ -44,7 +44,7 @@ void WhatGoesInComesOut(ClientHost& host, Findings* findings) {
       return;
     }
     // One at a time, so that the list needs no lock.
-    if (!ExpectOk((*producer)->Flush(kPatience), "Flush", findings)) return;
+    if (!ExpectOk((*producer)->Flush(Patience()), "Flush", findings)) return;
   }
   KeptRecords read;
   Read(*setup.consumer, records.size(), &read, findings);
@@ -83,7 +83,7 @@ void KeysGoWhereKafkaSendsThem(ClientHost& host, Findings* findings) {
     const std::string key = i == 0 ? "" : "key " + std::to_string(i);
     if (!ExpectOk((*producer)->Send(setup.topic, {.key = key, .value = "x"}), "Send", findings)) return;
   }
-  ExpectOk((*producer)->Flush(kPatience), "Flush", findings);
+  ExpectOk((*producer)->Flush(Patience()), "Flush", findings);
   KeptRecords read;
   Read(*setup.consumer, kKeys, &read, findings);
   for (const auto& [partition, list] : read) {
@@ -112,7 +112,7 @@ void OrderIsKept(ClientHost& host, Findings* findings) {
       if (!ExpectOk((*producer)->Send(*handle, {.value = text}, done, PartitionId(0)), "Send", findings))
         return;
     }
-    ExpectOk((*producer)->Flush(kPatience), "Flush", findings);
+    ExpectOk((*producer)->Flush(Patience()), "Flush", findings);
     Expect(next == kRecords && in_order, "each callback once, in order", findings);
     KeptRecords read;
     Read(*setup.consumer, kRecords, &read, findings);
@@ -132,7 +132,7 @@ void EveryCodec(ClientHost& host, Findings* findings) {
       if (!ExpectOk((*producer)->Send(setup.topic, {.key = "the same key", .value = text}), "Send", findings))
         return;
     }
-    ExpectOk((*producer)->Flush(kPatience), "Flush", findings);
+    ExpectOk((*producer)->Flush(Patience()), "Flush", findings);
     KeptRecords read;
     Read(*setup.consumer, kRecords, &read, findings);
     ExpectNumbers(read, setup.all[0], 0, kRecords - 1, findings);
@@ -152,7 +152,7 @@ void BatchesLandTogether(ClientHost& host, Findings* findings) {
   ExpectOk(
       (*producer)->SendBatch(*handle, PartitionId(1), records, [&](const auto& r) { results.push_back(r); }),
       "SendBatch", findings);
-  ExpectOk((*producer)->Flush(kPatience), "Flush", findings);
+  ExpectOk((*producer)->Flush(Patience()), "Flush", findings);
   int64_t next = 0;
   for (const auto& result : results) {
     if (!ExpectOk(result.status(), "the batch", findings)) return;
@@ -185,7 +185,7 @@ void WhatCannotBeSentIsRefused(ClientHost& host, Findings* findings) {
              "a name that is none", findings);
   ExpectCode((*producer)->Topic(host.Unique("missing")).status(), ErrorCode::kUnknownTopicOrPartition,
              "a topic that is not there", findings);
-  ExpectOk((*producer)->Close(kPatience), "Close", findings);
+  ExpectOk((*producer)->Close(Patience()), "Close", findings);
   Expect(!(*producer)->Send(*handle, {.value = "x"}, never).ok(), "a closed producer refuses", findings);
   Expect(!called, "no callback for what was refused", findings);
   KeptRecords read;
@@ -211,7 +211,7 @@ void AHostsPartitionerIsAsked(ClientHost& host, Findings* findings) {
   ExpectOk((*producer)->Send(setup.topic, {.value = "v", .headers = one}), "Send", findings);
   ExpectOk((*producer)->Send(setup.topic, {.key = "k", .value = "v", .headers = one}), "Send", findings);
   ExpectOk((*producer)->Send(setup.topic, {.key = "k", .value = "v", .headers = zero}), "Send", findings);
-  ExpectOk((*producer)->Flush(kPatience), "Flush", findings);
+  ExpectOk((*producer)->Flush(Patience()), "Flush", findings);
   KeptRecords read;
   Read(*setup.consumer, 3, &read, findings);
   Expect(read[setup.all[0]].size() == 1 && read[setup.all[1]].size() == 2, "where it said", findings);
@@ -222,7 +222,7 @@ void ClosingSendsWhatLingers(ClientHost& host, Findings* findings) {
   auto producer = host.NewProducer({.linger = absl::Minutes(5)});
   if (setup.consumer == nullptr || !ExpectOk(producer.status(), "NewProducer", findings)) return;
   auto future = (*producer)->SendWithFuture(*(*producer)->Topic(setup.topic), {.value = "0"});
-  ExpectOk((*producer)->Close(kPatience), "Close", findings);
+  ExpectOk((*producer)->Close(Patience()), "Close", findings);
   Expect(future.wait_for(std::chrono::seconds(0)) == std::future_status::ready && future.get().ok(),
          "acknowledged when closed", findings);
   KeptRecords read;

@@ -39,9 +39,12 @@ rm -rf "$scratch"/{first,moved} "$scratch"/use-*
 # optimization: it is compiled for this test alone, and shows more symbols, not fewer.
 quietly "$scratch/shared.log" "${offline[@]}" cmake -S "$here/consumer" -B "$scratch/shared" "${generator[@]}" "${launcher[@]}" \
   -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O0 -DBUILD_SHARED_LIBS=ON -DMILLRACE_INSTALL=ON "-DMILLRACE_SOURCE=$source"
-quietly "$scratch/shared.log" cmake --build "$scratch/shared" --target consumer wire_consumer -j2
+quietly "$scratch/shared.log" cmake --build "$scratch/shared" --target consumer wire_consumer remote_consumer -j2
 run "$scratch/shared/consumer"
 run "$scratch/shared/wire_consumer"
+remote=
+[ ! -x "$scratch/shared/remote_consumer" ] || remote=yes
+[ -z "$remote" ] || run "$scratch/shared/remote_consumer"
 for option in BUILD_TESTS BUILD_BENCH BUILD_EXAMPLES WERROR; do
   grep -q "^MILLRACE_$option:BOOL=OFF$" "$scratch/shared/CMakeCache.txt" || fail "MILLRACE_$option is on in somebody's project"
 done
@@ -63,6 +66,7 @@ use_installed() { # FLAVOUR, build directory
   quietly "$scratch/$flavour.log" cmake --build "$use"
   run "$use/consumer"
   run "$use/wire_consumer"
+  [ -z "$remote" ] || run "$use/remote_consumer"
   expect_failure "asking for a component that there is none of" cmake -S "$here/consumer" -B "$use-component" "${generator[@]}" \
     "-DCMAKE_PREFIX_PATH=$prefix" -DMILLRACE_COMPONENT=none
   for version in 0.0 0.2 1.0; do
@@ -90,10 +94,19 @@ use_installed() { # FLAVOUR, build directory
   # shellcheck disable=SC2086
   quietly "$scratch/$flavour.log" "$CXX" -std=c++20 "$here/consumer/wire.cc" $wire_flags -o "$use/wire_by_pkg_config"
   LD_LIBRARY_PATH="$libraries" run "$use/wire_by_pkg_config"
+  local names=(millrace millrace_broker)
+  if [ -n "$remote" ]; then
+    names+=(millrace_remote)
+    local remote_flags
+    remote_flags=$(pkg-config "${kind[@]}" --cflags --libs 'millrace-remote >= 0.1')
+    # shellcheck disable=SC2086
+    quietly "$scratch/$flavour.log" "$CXX" -std=c++20 "$here/consumer/remote.cc" $remote_flags -o "$use/remote_by_pkg_config"
+    LD_LIBRARY_PATH="$libraries" run "$use/remote_by_pkg_config"
+  fi
 
   if [ "$flavour" = shared ]; then
     local name
-    for name in millrace millrace_broker; do
+    for name in "${names[@]}"; do
       nm -D --defined-only "$libraries/lib$name.so" | awk '{print $NF}' >"$use/symbols"
       [ "$(grep -c . "$use/symbols")" -ge 50 ] || fail "lib$name.so shows next to nothing"
       [ -z "$(foreign <"$use/symbols")" ] || fail "lib$name.so shows foreign symbols: $(foreign <"$use/symbols" | head)"
