@@ -38,6 +38,8 @@ struct BrokerListener {
   ListenOptions options = {};
 };
 
+struct ServerConfig;
+
 struct BrokerOptions {
   // Borrowed; must outlive the broker, and be open for writing.
   Engine* engine = nullptr;
@@ -57,6 +59,9 @@ struct BrokerOptions {
   absl::Duration fetch_max_wait = absl::Minutes(5);
   // A connection is not read from while more unsent bytes than this wait for its client.
   size_t unsent_bytes_max = 1024 * 1024;
+  // What a client is told that asks for the broker's configuration (millrace/server.h). Borrowed; must
+  // outlive the broker. Null: what these options and the engine's say of it.
+  const ServerConfig* server = nullptr;
 
   // kInvalidConfig naming the field and what it may be.
   absl::Status Validate() const;

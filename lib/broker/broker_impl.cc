@@ -74,6 +74,7 @@ BrokerImpl::~BrokerImpl() {
 
 absl::Status BrokerImpl::Start() {
   MILLRACE_RETURN_IF_ERROR(engine_->CheckOpen(/*for_change=*/true));
+  MILLRACE_RETURN_IF_ERROR(configs_.Load());
   for (const BrokerListener& listener : options_.listeners) MILLRACE_RETURN_IF_ERROR(Listen(listener));
   const MetricsCollectorId collector =
       engine_->metrics().AddCollector([this](MetricsSnapshot* snapshot) { Collect(snapshot); });

@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "base/mutex.h"
 #include "broker/broker_metrics.h"
+#include "broker/config/dynamic_configs.h"
 #include "broker/fault_table.h"
 #include "broker/request.h"
 #include "engine/engine_impl.h"
@@ -58,6 +59,7 @@ class BrokerImpl final : public Broker {
   const std::string& cluster_id() const { return cluster_id_; }
   EngineImpl& engine() { return *engine_; }
   const Env& env() const { return engine_->env(); }
+  DynamicConfigs& configs() { return configs_; }
   // False: the broker closes, nothing was added.
   bool Add(const std::shared_ptr<Waiting>& waiting);
   void Remove(const std::shared_ptr<Waiting>& waiting);
@@ -89,6 +91,7 @@ class BrokerImpl final : public Broker {
   std::deque<OpenListener> listeners_;
   const std::shared_ptr<HandlerCount> handlers_;
   FaultTable faults_{this};
+  DynamicConfigs configs_{engine_};
   // Answers that come late count with it too.
   const std::shared_ptr<BrokerMetrics> metrics_;
 

@@ -67,7 +67,7 @@ absl::Status AdminImpl::AddPartitions(std::string_view name, int32_t partitions)
 
 absl::Status AdminImpl::AlterTopicConfig(std::string_view name, const std::vector<ConfigChange>& changes) {
   MILLRACE_RETURN_IF_ERROR(engine_->CheckOpen(/*for_change=*/true));
-  return engine_->topics().AlterConfig(name, changes, engine_->options().topic_defaults);
+  return engine_->topics().AlterConfig(name, changes, *engine_->topic_defaults());
 }
 
 std::vector<std::string> AdminImpl::ListTopics(bool with_internal) {

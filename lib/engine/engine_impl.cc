@@ -35,7 +35,10 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Open(EngineOptions options, Engi
 }
 
 EngineImpl::EngineImpl(EngineOptions options, Env env)
-    : options_(std::move(options)), env_(env), directory_(options_.directory) {
+    : options_(std::move(options)),
+      env_(env),
+      directory_(options_.directory),
+      topic_defaults_(std::make_shared<const TopicConfig>(options_.topic_defaults)) {
   while (directory_.size() > 1 && directory_.back() == '/') directory_.pop_back();
   if (directory_.empty()) {
     own_files_ = NewMemoryFileSystem();
@@ -182,11 +185,22 @@ absl::StatusOr<std::shared_ptr<Partition>> EngineImpl::FindPartition(const Topic
 
 TopicConfig EngineImpl::WithDefaults(const TopicConfig& config) const {
   const TopicConfig kafka;
-  if (options_.topic_defaults == kafka) return config;
-  TopicConfig merged = options_.topic_defaults;
+  TopicConfig merged = *topic_defaults();
+  if (merged == kafka) return config;
   // Texts that Overrides() gives, Set() takes.
   for (const auto& [name, value] : config.Overrides()) merged.Set(name, value).IgnoreError();
   return merged;
+}
+
+std::shared_ptr<const TopicConfig> EngineImpl::topic_defaults() const {
+  MutexLock lock(&defaults_mutex_);
+  return topic_defaults_;
+}
+
+void EngineImpl::SetTopicDefaults(const TopicConfig& defaults) {
+  auto shared = std::make_shared<const TopicConfig>(defaults);
+  MutexLock lock(&defaults_mutex_);
+  topic_defaults_ = std::move(shared);
 }
 
 absl::Status EngineImpl::Attach(Topic& topic) {

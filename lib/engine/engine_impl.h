@@ -137,6 +137,9 @@ class MILLRACE_EXPORT EngineImpl final : public Engine {
 
   // What a topic is created with: `config`, with the engine's defaults where it has Kafka's.
   TopicConfig WithDefaults(const TopicConfig& config) const;
+  // options().topic_defaults, until a broker changes them. Topics that are there keep what they have.
+  std::shared_ptr<const TopicConfig> topic_defaults() const;
+  void SetTopicDefaults(const TopicConfig& defaults);
   // With a replicator: opens, and so attaches, all partitions of the topic.
   absl::Status Attach(Topic& topic);
   LogDirectory& logs() { return *logs_; }
@@ -166,6 +169,9 @@ class MILLRACE_EXPORT EngineImpl final : public Engine {
   PartitionContext partitions_;
   std::unique_ptr<TopicRegistry> topics_;
   std::unique_ptr<AdminImpl> admin_;
+
+  mutable Mutex defaults_mutex_;
+  std::shared_ptr<const TopicConfig> topic_defaults_ ABSL_GUARDED_BY(defaults_mutex_);
 
   std::atomic<GroupService*> groups_ready_ = nullptr;
   Mutex groups_mutex_;

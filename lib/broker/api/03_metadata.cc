@@ -33,7 +33,8 @@ absl::StatusOr<std::shared_ptr<Topic>> FindOrCreate(BrokerImpl& broker,
   const std::string name = asked.name.value_or("");
   auto topic = FindTopic(broker, name, asked.topic_id);
   if (topic.ok() || name.empty() || !may_create) return topic;
-  const auto created = broker.engine().admin().CreateTopic(name);
+  const auto created = broker.engine().admin().CreateTopic(
+      name, {.partitions = broker.engine().options().num_partitions, .config = {}});
   // Somebody else may have been faster.
   if (!created.ok() && ErrorCodeOf(created.status()) != ErrorCode::kTopicAlreadyExists)
     return created.status();

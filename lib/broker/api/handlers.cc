@@ -26,8 +26,12 @@ constexpr ApiHandler kHandlers[] = {
     {ApiKey::kApiVersions, {0, 4}, 0, HandleApiVersions},
     // Version 6 is not stable in Kafka (KIP-939).
     {ApiKey::kInitProducerId, {0, 5}, 0, HandleInitProducerId},
+    {ApiKey::kDescribeConfigs, {1, 4}, 1, HandleDescribeConfigs},
+    {ApiKey::kAlterConfigs, {0, 2}, 0, HandleAlterConfigs},
+    {ApiKey::kIncrementalAlterConfigs, {0, 1}, 0, HandleIncrementalAlterConfigs},
     {ApiKey::kConsumerGroupHeartbeat, {0, 1}, 0, HandleConsumerGroupHeartbeat},
     {ApiKey::kConsumerGroupDescribe, {0, 1}, 0, HandleConsumerGroupDescribe},
+    {ApiKey::kListConfigResources, {0, 1}, 0, HandleListConfigResources},
 };
 
 }  // namespace

@@ -46,8 +46,12 @@ void HandleLeaveGroup(BrokerImpl& broker, Request request);
 void HandleSyncGroup(BrokerImpl& broker, Request request);
 void HandleApiVersions(BrokerImpl& broker, Request request);
 void HandleInitProducerId(BrokerImpl& broker, Request request);
+void HandleDescribeConfigs(BrokerImpl& broker, Request request);
+void HandleAlterConfigs(BrokerImpl& broker, Request request);
+void HandleIncrementalAlterConfigs(BrokerImpl& broker, Request request);
 void HandleConsumerGroupHeartbeat(BrokerImpl& broker, Request request);
 void HandleConsumerGroupDescribe(BrokerImpl& broker, Request request);
+void HandleListConfigResources(BrokerImpl& broker, Request request);
 // ApiVersions in a version that nobody knows: answered in version 0.
 void RefuseApiVersions(Request request);
 

@@ -58,6 +58,7 @@ class ServerImpl final : public Server {
                                                            .logger = config_.engine.env.logger}));
     BrokerOptions options = config_.broker;
     options.engine = engine_.get();
+    options.server = &config_;
     options.listeners.clear();
     for (const ServerConfig::Listener& listener : config_.listeners) {
       options.listeners.push_back({.transport = transport_.get(),
