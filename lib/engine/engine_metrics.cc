@@ -1,12 +1,13 @@
 #include "engine/engine_metrics.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "engine/engine_impl.h"
 #include "engine/offsets_topic.h"
 #include "partition/topic_registry.h"
@@ -61,6 +62,38 @@ constexpr MeterColumn kMeterColumns[] = {
     {"kafka_server_brokertopicmetrics_failedfetchrequests_total",
      "Of those the ones answered with an error; without a topic: of all.", Column(&TopicMeter::fetch_failed)},
 };
+
+// Those of each protocol that are in each state, under Kafka's names for either.
+void CollectGroupStates(MetricsSnapshot* snapshot, const std::vector<GroupListing>& groups) {
+  using State = GroupState;
+  constexpr State kClassic[] = {State::kEmpty, State::kPreparingRebalance, State::kCompletingRebalance,
+                                State::kStable, State::kDead};
+  constexpr State kConsumer[] = {State::kEmpty, State::kAssigning, State::kReconciling, State::kStable,
+                                 State::kDead};
+  const auto count = [&](GroupType type, std::optional<State> state) {
+    return std::ranges::count_if(groups, [&](const GroupListing& group) {
+      return group.type == type && (!state.has_value() || group.state == *state);
+    });
+  };
+  const std::string classic = "kafka_coordinator_group_groupmetadatamanager_numgroups";
+  AddGauge(snapshot, classic, "Groups of the classic protocol.", {},
+           count(GroupType::kClassic, std::nullopt));
+  for (const State state : kClassic) {
+    AddGauge(snapshot, StrCat(classic, absl::AsciiStrToLower(ToAbsl(GroupStateName(state)))),
+             "Groups of the classic protocol in that state.", {}, count(GroupType::kClassic, state));
+  }
+  const std::string coordinator = "kafka_server_group_coordinator_metrics_";
+  for (const GroupType type : {GroupType::kClassic, GroupType::kConsumer}) {
+    AddGauge(snapshot, coordinator + "group_count", "Groups, by their protocol.",
+             {{"protocol", std::string(GroupTypeName(type))}}, count(type, std::nullopt));
+  }
+  for (const State state : kConsumer) {
+    AddGauge(snapshot, coordinator + "consumer_group_count",
+             "Groups of the consumer protocol, by their state.",
+             {{"state", absl::AsciiStrToLower(ToAbsl(GroupStateName(state)))}},
+             count(GroupType::kConsumer, state));
+  }
+}
 
 }  // namespace
 
@@ -165,10 +198,8 @@ void EngineMetrics::CollectGroups(MetricsSnapshot* snapshot) {
   if (engine_->topics().Find(kOffsetsTopicName) == nullptr) return;
   const absl::StatusOr<std::vector<GroupListing>> groups = engine_->admin().ListGroups();
   if (!groups.ok()) return;  // still loading
-  std::array<int64_t, 5> states = {};
   int32_t shown = 0;
   for (const GroupListing& group : *groups) {
-    ++states[static_cast<size_t>(group.state)];
     if (shown >= engine_->options().metrics_partitions_max) continue;
     const auto described = engine_->admin().DescribeGroup(group.group);
     AddGauge(snapshot, "kafka_consumergroup_members", "Members of the group.",
@@ -198,14 +229,7 @@ void EngineMetrics::CollectGroups(MetricsSnapshot* snapshot) {
                {{"consumergroup", group.group}, {"topic", topic}}, lag);
     }
   }
-  AddGauge(snapshot, "kafka_coordinator_group_groupmetadatamanager_numgroups", "Groups.", {},
-           static_cast<int64_t>(groups->size()));
-  constexpr std::string_view kNames[] = {"empty", "preparingrebalance", "completingrebalance", "stable",
-                                         "dead"};
-  for (size_t i = 0; i < states.size(); ++i) {
-    AddGauge(snapshot, StrCat("kafka_coordinator_group_groupmetadatamanager_numgroups", kNames[i]),
-             "Groups in that state.", {}, states[i]);
-  }
+  CollectGroupStates(snapshot, *groups);
 }
 
 }  // namespace millrace::inline v0

@@ -7,6 +7,7 @@
 #include "broker/broker_world.h"
 #include "millrace/record.h"
 #include "millrace/wire/messages/api_versions.h"
+#include "millrace/wire/messages/consumer_group_heartbeat.h"
 #include "millrace/wire/messages/fetch.h"
 #include "millrace/wire/messages/heartbeat.h"
 #include "millrace/wire/messages/produce.h"
@@ -99,7 +100,7 @@ TEST_CASE("requests are counted by API and version, errors by their code") {
                        {{"request", "Produce"}, {"version", version}});
   };
   const Labels unknown = {{"request", "Produce"}, {"error", "UNKNOWN_TOPIC_OR_PARTITION"}};
-  for (const int16_t version : {8, 9, 9}) {
+  for (const int16_t version : std::initializer_list<int16_t>{8, 9, 9}) {
     REQUIRE(client.Call<wire::ProduceResponse>(OneValue(batch), version).ok());
   }
   CHECK(requests("8") == 1);
@@ -168,6 +169,37 @@ TEST_CASE("times: in the handler, and until the answer; a fetch that waits is in
   CHECK(world.Times("totaltimems", "Fetch").first == 1);
   CHECK(world.Times("totaltimems", "Fetch").second >= 50 * kMilli);
   CHECK(world.Times("localtimems", "Fetch").second < 50 * kMilli);
+}
+
+TEST_CASE("groups of the consumer protocol are counted by their states, apart from classic ones") {
+  MeasuredWorld world;
+  REQUIRE(world.engine->CreateTopic("wide", {.partitions = 2}).ok());
+  WireClient client = world.Connect();
+  const auto join = [&](const std::string& member) {
+    const auto answer = client.Call<wire::ConsumerGroupHeartbeatResponse>(
+        wire::ConsumerGroupHeartbeatRequest{
+            .group_id = "g",
+            .member_id = member,
+            .rebalance_timeout_ms = 10'000,
+            .subscribed_topic_names = {{"wide"}},
+            .topic_partitions = std::vector<wire::ConsumerGroupHeartbeatRequest::TopicPartitions>{}},
+        1);
+    REQUIRE(answer.ok());
+    REQUIRE(answer->error_code == 0);
+  };
+  const auto in_state = [&](const std::string& state) {
+    return world.Value("kafka_server_group_coordinator_metrics_consumer_group_count", {{"state", state}});
+  };
+  CHECK(in_state("stable") == 0);
+  join("a");
+  CHECK(in_state("stable") == 1);
+  join("b");  // the first has to give a partition up
+  CHECK(in_state("stable") == 0);
+  CHECK(in_state("reconciling") == 1);
+  CHECK(world.Value("kafka_consumergroup_members", {{"consumergroup", "g"}}) == 2);
+  CHECK(world.Value("kafka_server_group_coordinator_metrics_group_count", {{"protocol", "consumer"}}) == 1);
+  CHECK(world.Value("kafka_server_group_coordinator_metrics_group_count", {{"protocol", "classic"}}) == 0);
+  CHECK(world.Value("kafka_coordinator_group_groupmetadatamanager_numgroupsstable") == 0);
 }
 
 TEST_CASE("connections and their bytes, by listener") {

@@ -218,6 +218,8 @@ TEST_CASE("the lag of a group is what it has yet to commit") {
   CHECK(world.Value("kafka_consumergroup_members", {{"consumergroup", "billing"}}) == 1);
   CHECK(world.Value("kafka_coordinator_group_groupmetadatamanager_numgroups") == 1);
   CHECK(world.Value("kafka_coordinator_group_groupmetadatamanager_numgroupsstable") == 1);
+  CHECK(world.Value("kafka_server_group_coordinator_metrics_group_count", {{"protocol", "classic"}}) == 1);
+  CHECK(world.Value("kafka_server_group_coordinator_metrics_group_count", {{"protocol", "consumer"}}) == 0);
   CHECK_FALSE(world.Has("kafka_consumergroup_lag", first));  // nothing is committed
   REQUIRE(consumer->CommitSync().ok());
   CHECK(world.Has("kafka_consumergroup_lag", first));
