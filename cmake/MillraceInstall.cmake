@@ -1,7 +1,7 @@
 # The install rules and package files: find_package(millrace 0.1 CONFIG) gives millrace::millrace, millrace::broker and, where
 # it was built, millrace::remote (COMPONENTS broker remote asks for them by name); for pkg-config there are millrace.pc,
 # millrace-broker.pc and millrace-remote.pc. All find their prefix from where they lie, so that an installed tree can be moved. Components: runtime (the shared
-# library, the licence) and dev (all else). The testing headers stay behind: millrace::testing is for add_subdirectory alone.
+# library, the licence), tools (the command line) and dev (all else). The testing headers stay behind: millrace::testing is for add_subdirectory alone.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -22,6 +22,19 @@ if(MILLRACE_BUILD_EXAMPLES)
   install(FILES "${PROJECT_SOURCE_DIR}/examples/config/kraft/server.properties" DESTINATION config/kraft COMPONENT runtime)
 endif()
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT runtime)
+
+# The command line, and Kafka's names for it, in a component of its own (tools).
+if(TARGET example_cli)
+  install(TARGETS example_cli RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
+  set(millrace_tools storage server-start topics console-producer console-consumer consumer-groups configs get-offsets delete-records
+    log-dirs dump-log broker-api-versions producer-perf-test consumer-perf-test)
+  set(millrace_links "${PROJECT_BINARY_DIR}/package/bin")
+  file(MAKE_DIRECTORY "${millrace_links}")
+  foreach(tool IN LISTS millrace_tools)
+    file(CREATE_LINK millrace "${millrace_links}/kafka-${tool}.sh" SYMBOLIC)
+    install(FILES "${millrace_links}/kafka-${tool}.sh" DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
+  endforeach()
+endif()
 
 # CMake's package.
 install(EXPORT millraceTargets NAMESPACE millrace:: DESTINATION "${millrace_cmake_directory}" COMPONENT dev)

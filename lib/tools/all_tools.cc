@@ -4,9 +4,9 @@ namespace millrace::inline v0::tools {
 namespace {
 
 constexpr const Tool* kAllTools[] = {
-    &kTopicsTool,  &kConsoleProducerTool, &kConsoleConsumerTool, &kConsumerGroupsTool,
-    &kConfigsTool, &kGetOffsetsTool,      &kDeleteRecordsTool,   &kLogDirsTool,
-    &kDumpLogTool, &kApiVersionsTool,     &kProducerPerfTool,    &kConsumerPerfTool,
+    &kStorageTool,        &kServerStartTool, &kTopicsTool,       &kConsoleProducerTool, &kConsoleConsumerTool,
+    &kConsumerGroupsTool, &kConfigsTool,     &kGetOffsetsTool,   &kDeleteRecordsTool,   &kLogDirsTool,
+    &kDumpLogTool,        &kApiVersionsTool, &kProducerPerfTool, &kConsumerPerfTool,
 };
 
 }  // namespace

@@ -12,6 +12,8 @@ extern const Tool kConsoleProducerTool;
 extern const Tool kConsoleConsumerTool;
 extern const Tool kConsumerGroupsTool;
 extern const Tool kConfigsTool;
+extern const Tool kStorageTool;
+extern const Tool kServerStartTool;
 extern const Tool kGetOffsetsTool;
 extern const Tool kDeleteRecordsTool;
 extern const Tool kLogDirsTool;

@@ -17,7 +17,6 @@
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
 #include "millrace/env/env.h"
-#include "millrace/transport.h"
 #include "tools/cluster.h"
 #include "tools/flags.h"
 
@@ -66,8 +65,6 @@ struct Host {
   Env env = Env().WithDefaults();
   Interrupt* interrupt = nullptr;
   absl::AnyInvocable<absl::StatusOr<std::unique_ptr<Cluster>>(const ConnectRequest&) const> connect = nullptr;
-  // What server-start listens with. Null: a TCP transport of its own.
-  Transport* transport = nullptr;
 };
 
 struct Tool;
