@@ -66,6 +66,63 @@ TEST_CASE("stored keys and values are Kafka's bytes") {
                                                                {"awkward", group}}) == Strings{});
 }
 
+TEST_CASE("records of groups of the consumer protocol are Kafka's bytes") {
+  TopicId id;
+  for (int i = 0; i < 16; ++i) id.bytes[static_cast<size_t>(i)] = static_cast<std::byte>(i * 17);
+  CHECK(CheckGolden<ConsumerGroupKey<3>>("ConsumerGroupMetadataKey",
+                                         {{"defaults", {}}, {"awkward", {.group = kUnicode}}}) == Strings{});
+  CHECK(CheckGolden<ConsumerGroupPartKey<5>>(
+            "ConsumerGroupMemberMetadataKey",
+            {{"defaults", {}}, {"awkward", {.group = kUnicode, .part = kLong}}}) == Strings{});
+  CHECK(CheckGolden<ConsumerGroupPartKey<16>>(
+            "ConsumerGroupRegularExpressionKey",
+            {{"defaults", {}}, {"awkward", {.group = kUnicode, .part = ".*"}}}) == Strings{});
+  CHECK(CheckGolden<ConsumerGroupMetadataValue>(
+            "ConsumerGroupMetadataValue",
+            {{"defaults", {}}, {"awkward", {.epoch = INT32_MAX, .metadata_hash = INT64_MIN}}}) == Strings{});
+  using Member = ConsumerGroupMemberMetadataValue;
+  CHECK(CheckGolden<Member>(
+            "ConsumerGroupMemberMetadataValue",
+            {{"plain",
+              {.instance_id = std::nullopt,
+               .rack_id = std::nullopt,
+               .client_id = "c",
+               .client_host = "/h",
+               .subscribed_topic_names = {"a", kLong},
+               .subscribed_topic_regex = std::nullopt,
+               .rebalance_timeout_ms = 300000,
+               .server_assignor = std::nullopt}},
+             {"awkward",
+              {.instance_id = "i",
+               .rack_id = kUnicode,
+               .subscribed_topic_regex = "t.*",
+               .server_assignor = "uniform",
+               .classic = Member::ClassicMember{45000, {{"range", Fill({0, 1, 2, 255})}, {}}}}}}) ==
+        Strings{});
+  CHECK(CheckGolden<ConsumerGroupTargetMetadataValue>(
+            "ConsumerGroupTargetAssignmentMetadataValue",
+            {{"defaults", {}},
+             {"awkward", {.assignment_epoch = 7, .assignment_timestamp = 1700000000000}}}) == Strings{});
+  CHECK(CheckGolden<ConsumerGroupTargetMemberValue>(
+            "ConsumerGroupTargetAssignmentMemberValue",
+            {{"defaults", {}}, {"awkward", {.topic_partitions = {{id, {0, 1, INT32_MAX}}, {}}}}}) ==
+        Strings{});
+  CHECK(CheckGolden<ConsumerGroupCurrentMemberValue>(
+            "ConsumerGroupCurrentMemberAssignmentValue",
+            {{"defaults", {}},
+             {"awkward",
+              {.member_epoch = 5,
+               .previous_member_epoch = -2,
+               .state = 1,
+               .assigned_partitions = {{.topic_id = id, .partitions = {3}}},
+               .partitions_pending_revocation = {
+                   {.topic_id = id, .partitions = {4, 5}, .assignment_epochs = {{1, 2}}}}}}}) == Strings{});
+  CHECK(CheckGolden<ConsumerGroupRegexValue>(
+            "ConsumerGroupRegularExpressionValue",
+            {{"defaults", {}}, {"awkward", {.topics = {"a", kLong}, .version = 9, .timestamp = -1}}}) ==
+        Strings{});
+}
+
 TEST_CASE("what consumers exchange is Kafka's bytes") {
   using Sub = ConsumerProtocolSubscription;
   CHECK(CheckGolden<Sub>(
