@@ -18,6 +18,11 @@ absl::StatusOr<TopicId> AdminImpl::CreateTopic(std::string_view name, const Topi
 }
 
 std::vector<absl::StatusOr<TopicId>> AdminImpl::CreateTopics(const std::vector<CreateTopicRequest>& topics) {
+  return CreateTopics(topics, /*validate_only=*/false);
+}
+
+std::vector<absl::StatusOr<TopicId>> AdminImpl::CreateTopics(const std::vector<CreateTopicRequest>& topics,
+                                                             bool validate_only) {
   if (absl::Status open = engine_->CheckOpen(/*for_change=*/true); !open.ok()) {
     return std::vector<absl::StatusOr<TopicId>>(topics.size(), open);
   }
@@ -30,8 +35,8 @@ std::vector<absl::StatusOr<TopicId>> AdminImpl::CreateTopics(const std::vector<C
                      // Its partitions are counted by the engine's options, so let nobody make it by hand.
                      .internal = topic.name == kOffsetsTopicName});
   }
-  std::vector<absl::StatusOr<TopicId>> results = engine_->topics().Create(specs);
-  if (engine_->options().replicator == nullptr) return results;
+  std::vector<absl::StatusOr<TopicId>> results = engine_->topics().Create(specs, validate_only);
+  if (validate_only || engine_->options().replicator == nullptr) return results;
   for (size_t i = 0; i < topics.size(); ++i) {
     const std::shared_ptr<Topic> topic = results[i].ok() ? engine_->topics().Find(topics[i].name) : nullptr;
     if (topic == nullptr) continue;
@@ -54,13 +59,18 @@ absl::Status AdminImpl::DeleteTopic(std::string_view name) {
 }
 
 absl::Status AdminImpl::AddPartitions(std::string_view name, int32_t partitions) {
+  return AddPartitions(name, partitions, /*validate_only=*/false);
+}
+
+absl::Status AdminImpl::AddPartitions(std::string_view name, int32_t partitions, bool validate_only) {
   MILLRACE_RETURN_IF_ERROR(engine_->CheckOpen(/*for_change=*/true));
   if (name == kOffsetsTopicName) {
     return Error(
         ErrorCode::kInvalidTopicException,
         StrCat("topic \"", name, "\" keeps its partitions: they say where each group's offsets are"));
   }
-  MILLRACE_RETURN_IF_ERROR(engine_->topics().AddPartitions(name, partitions));
+  MILLRACE_RETURN_IF_ERROR(engine_->topics().AddPartitions(name, partitions, validate_only));
+  if (validate_only) return absl::OkStatus();
   const std::shared_ptr<Topic> topic = engine_->topics().Find(name);
   return topic == nullptr ? absl::OkStatus() : engine_->Attach(*topic);
 }

@@ -51,6 +51,12 @@ class AdminImpl final : public Admin {
   absl::StatusOr<RecoveryReport> Revive(const TopicPartition& partition) override;
   absl::Status Checkpoint(std::string_view directory) override;
 
+  // --- For the broker: the same, or with `validate_only` what would come of it, while nothing changes (ids
+  // are zeros then).
+  std::vector<absl::StatusOr<TopicId>> CreateTopics(const std::vector<CreateTopicRequest>& topics,
+                                                    bool validate_only);
+  absl::Status AddPartitions(std::string_view name, int32_t partitions, bool validate_only);
+
  private:
   absl::StatusOr<TopicDescription> Describe(Topic& topic);
   // The log of a partition, opened.

@@ -74,6 +74,9 @@ class MILLRACE_EXPORT EngineImpl final : public Engine {
   MonotonicNanos NextDue() override;
   absl::Status Close(absl::Duration deadline) override;
 
+  // What admin() is, with what the broker needs beside it.
+  AdminImpl& admin_impl() { return *admin_; }
+
   // --- For producers, consumers and the admin
   // ---------------------------------------------------------------
 

@@ -265,7 +265,8 @@ TopicId TopicRegistry::NewTopicId() const {
   return id;
 }
 
-std::vector<absl::StatusOr<TopicId>> TopicRegistry::Create(const std::vector<Spec>& specs) {
+std::vector<absl::StatusOr<TopicId>> TopicRegistry::Create(const std::vector<Spec>& specs,
+                                                           bool validate_only) {
   std::vector<absl::StatusOr<TopicId>> results(specs.size(), TopicId{});
   {
     MutexLock change(&change_mutex_);
@@ -282,6 +283,7 @@ std::vector<absl::StatusOr<TopicId>> TopicRegistry::Create(const std::vector<Spe
       }
       in_batch.insert(specs[i].name);
       partitions += specs[i].partitions;
+      if (validate_only) continue;
       topics[i] = MakeTopic(specs[i], NewTopicId());
       results[i] = topics[i]->id();
       changes.push_back({static_cast<uint8_t>(TopicRecordType::kCreated), EncodeCreated(DataOf(*topics[i]))});
@@ -323,7 +325,7 @@ absl::Status TopicRegistry::Delete(std::string_view name) {
   return absl::OkStatus();
 }
 
-absl::Status TopicRegistry::AddPartitions(std::string_view name, int32_t partitions) {
+absl::Status TopicRegistry::AddPartitions(std::string_view name, int32_t partitions, bool validate_only) {
   {
     MutexLock change(&change_mutex_);
     MILLRACE_RETURN_IF_ERROR(CheckWritable());
@@ -336,6 +338,7 @@ absl::Status TopicRegistry::AddPartitions(std::string_view name, int32_t partiti
                           "; their number can be raised only, not set to ", partitions));
     }
     MILLRACE_RETURN_IF_ERROR(CheckPartitionBudget(name, partitions - count));
+    if (validate_only) return absl::OkStatus();
     MILLRACE_RETURN_IF_ERROR(Write(
         {{static_cast<uint8_t>(TopicRecordType::kPartitions), EncodePartitions(topic->id(), partitions)}}));
     Grow(topic.get(), partitions);

@@ -135,11 +135,13 @@ class MILLRACE_EXPORT TopicRegistry {
 
   // --- Change. All but the last fail with kFailedPrecondition when read-only, and with what the disk says;
   // the topics are then as before.
-  // One write, and one sync where asked for, for all of them. One result for each, in order.
-  std::vector<absl::StatusOr<TopicId>> Create(const std::vector<Spec>& specs);
+  // One write, and one sync where asked for, for all of them. One result for each, in order. `validate_only`:
+  // says what would come of it, with an id of zeros, and changes nothing.
+  std::vector<absl::StatusOr<TopicId>> Create(const std::vector<Spec>& specs, bool validate_only = false);
   // The topic is gone on return; its files go in the background or with the next Open.
   absl::Status Delete(std::string_view name);
-  absl::Status AddPartitions(std::string_view name, int32_t partitions);
+  // `validate_only`: as in Create.
+  absl::Status AddPartitions(std::string_view name, int32_t partitions, bool validate_only = false);
   absl::Status AlterConfig(std::string_view name, const std::vector<ConfigChange>& changes,
                            const TopicConfig& defaults);
   // A producer id never given out before, by this engine or an earlier one over the directory.

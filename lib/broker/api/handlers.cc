@@ -24,10 +24,13 @@ constexpr ApiHandler kHandlers[] = {
     {ApiKey::kLeaveGroup, {0, 5}, 0, HandleLeaveGroup},
     {ApiKey::kSyncGroup, {0, 5}, 0, HandleSyncGroup},
     {ApiKey::kApiVersions, {0, 4}, 0, HandleApiVersions},
+    {ApiKey::kCreateTopics, {2, 7}, 2, HandleCreateTopics},
+    {ApiKey::kDeleteTopics, {1, 6}, 1, HandleDeleteTopics},
     // Version 6 is not stable in Kafka (KIP-939).
     {ApiKey::kInitProducerId, {0, 5}, 0, HandleInitProducerId},
     {ApiKey::kDescribeConfigs, {1, 4}, 1, HandleDescribeConfigs},
     {ApiKey::kAlterConfigs, {0, 2}, 0, HandleAlterConfigs},
+    {ApiKey::kCreatePartitions, {0, 3}, 0, HandleCreatePartitions},
     {ApiKey::kIncrementalAlterConfigs, {0, 1}, 0, HandleIncrementalAlterConfigs},
     {ApiKey::kConsumerGroupHeartbeat, {0, 1}, 0, HandleConsumerGroupHeartbeat},
     {ApiKey::kConsumerGroupDescribe, {0, 1}, 0, HandleConsumerGroupDescribe},
@@ -47,6 +50,11 @@ const ApiHandler* FindHandler(ApiKey key) {
 
 int16_t CodeOf(const absl::Status& status) {
   return CodeOf(ErrorCodeOf(status));
+}
+
+std::optional<std::string> MessageOf(const absl::Status& status) {
+  if (status.ok()) return std::nullopt;
+  return std::string(ToStd(status.message()));
 }
 
 absl::StatusOr<std::shared_ptr<Topic>> FindTopic(BrokerImpl& broker, const std::string& name, TopicId id) {

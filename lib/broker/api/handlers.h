@@ -5,8 +5,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -44,6 +46,9 @@ void HandleJoinGroup(BrokerImpl& broker, Request request);
 void HandleHeartbeat(BrokerImpl& broker, Request request);
 void HandleLeaveGroup(BrokerImpl& broker, Request request);
 void HandleSyncGroup(BrokerImpl& broker, Request request);
+void HandleCreateTopics(BrokerImpl& broker, Request request);
+void HandleDeleteTopics(BrokerImpl& broker, Request request);
+void HandleCreatePartitions(BrokerImpl& broker, Request request);
 void HandleApiVersions(BrokerImpl& broker, Request request);
 void HandleInitProducerId(BrokerImpl& broker, Request request);
 void HandleDescribeConfigs(BrokerImpl& broker, Request request);
@@ -60,11 +65,15 @@ inline int16_t CodeOf(ErrorCode code) {
 }
 // OK is 0.
 int16_t CodeOf(const absl::Status& status);
+// For fields called error_message: null where all is well.
+std::optional<std::string> MessageOf(const absl::Status& status);
 
 // Of a topic by its name, or, where that is empty, by its id. kUnknownTopicOrPartition, kUnknownTopicId.
 absl::StatusOr<std::shared_ptr<Topic>> FindTopic(BrokerImpl& broker, const std::string& name, TopicId id);
 absl::StatusOr<std::shared_ptr<Partition>> FindPartition(BrokerImpl& broker, const std::string& name,
                                                          TopicId id, int32_t partition);
+// Of a manual assignment: this broker alone, else kInvalidReplicaAssignment.
+absl::Status CheckReplicas(const std::vector<int32_t>& broker_ids, int32_t node_id);
 // The one epoch that every partition has: there is one broker. kUnknownLeaderEpoch if the client knows a
 // later one; -1: it does not ask.
 inline constexpr int32_t kLeaderEpoch = 0;
