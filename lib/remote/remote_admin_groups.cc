@@ -120,8 +120,21 @@ absl::StatusOr<GroupDescription> RemoteAdmin::DescribeGroup(std::string_view gro
 
 absl::StatusOr<Consumer::Offsets> RemoteAdmin::ListGroupOffsets(std::string_view group) {
   const std::string what = StrCat("asking for the offsets of group \"", group, "\"");
-  // Without a list of partitions: all that there are.
-  const ListOffsetsObject request(rd_kafka_ListConsumerGroupOffsets_new(std::string(group).c_str(), nullptr));
+  // Every partition by name: librdkafka 2.0 can ask for all of them without, but a broker cannot read that.
+  const struct rd_kafka_metadata* raw = nullptr;
+  MILLRACE_RETURN_IF_ERROR(rdk::ToStatus(
+      rd_kafka_metadata(client_, /*all_topics=*/1, nullptr, &raw, rdk::ToMilliseconds(options_.timeout)),
+      what));
+  const rdk::Metadata metadata(raw);
+  const rdk::PartitionList all(rd_kafka_topic_partition_list_new(raw->topic_cnt));
+  for (int i = 0; i < raw->topic_cnt; ++i) {
+    for (int32_t k = 0; k < raw->topics[i].partition_cnt; ++k) {
+      rd_kafka_topic_partition_list_add(all.get(), raw->topics[i].topic, k);
+    }
+  }
+  if (all->cnt == 0) return Consumer::Offsets();
+  const ListOffsetsObject request(
+      rd_kafka_ListConsumerGroupOffsets_new(std::string(group).c_str(), all.get()));
   rd_kafka_ListConsumerGroupOffsets_t* asked[] = {request.get()};
   MILLRACE_ASSIGN_OR_RETURN(
       const rdk::Event event,

@@ -88,7 +88,16 @@ TEST_CASE("an embedded engine: groups") {
   RunAll(EngineHost::Make, GroupChecks());
 }
 
+TEST_CASE("an embedded engine: administration") {
+  RunAll(EngineHost::Make, AdminChecks());
+}
+
 #ifdef MILLRACE_TEST_REMOTE
+
+// Of the others our broker serves a part by now.
+TEST_CASE("a broker through the network: administration") {
+  RunAll(BrokerHost::Make, {AdminChecks().front()});
+}
 
 TEST_CASE("a broker through the network: producers") {
   RunAll(BrokerHost::Make, ProducerChecks());
@@ -112,7 +121,7 @@ TEST_CASE("the cluster that the environment names") {
     SUCCEED("MILLRACE_KAFKA_BOOTSTRAP names none");
     return;
   }
-  for (const auto* const checks : {&ProducerChecks(), &ConsumerChecks(), &GroupChecks()}) {
+  for (const auto* const checks : {&ProducerChecks(), &ConsumerChecks(), &GroupChecks(), &AdminChecks()}) {
     RunAll(MakeNamedCluster, *checks);
   }
 }
