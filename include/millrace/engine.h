@@ -58,8 +58,9 @@ struct Budgets {
   // Bytes on disk, all topics together; UINT64_MAX: what the disk has. Appends beyond it are refused until
   // retention frees some.
   uint64_t disk_bytes = UINT64_MAX;
-  // Partitions; more are refused with kPolicyViolation.
+  // Partitions, and topics; more are refused with kPolicyViolation.
   int32_t partitions = 1'000'000;
+  int32_t topics = INT32_MAX;
 };
 
 struct EngineOptions {

@@ -78,7 +78,8 @@ absl::Status EngineImpl::Start(EngineReport* report, std::unique_ptr<LogDirector
                                   .context = &partitions_,
                                   .read_only = options_.read_only,
                                   .durability = options_.registry_durability,
-                                  .partitions_max = options_.budgets.partitions};
+                                  .partitions_max = options_.budgets.partitions,
+                                  .topics_max = options_.budgets.topics};
   MILLRACE_ASSIGN_OR_RETURN(topics_, TopicRegistry::Open(std::move(registry), &report->notes));
   if (!options_.read_only) MILLRACE_RETURN_IF_ERROR(DeleteUnknownLogs(report));
   MILLRACE_RETURN_IF_ERROR(logs_->Recover(report));

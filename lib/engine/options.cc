@@ -83,6 +83,7 @@ absl::Status EngineOptions::Validate() const {
   }
   if (budgets.partitions < 1)
     return Invalid("EngineOptions::budgets.partitions", "at least 1", budgets.partitions);
+  if (budgets.topics < 1) return Invalid("EngineOptions::budgets.topics", "at least 1", budgets.topics);
   if (metrics_partitions_max < 0)
     return Invalid("EngineOptions::metrics_partitions_max", "zero or more", metrics_partitions_max);
   if (num_partitions < 1) return Invalid("EngineOptions::num_partitions", "at least 1", num_partitions);

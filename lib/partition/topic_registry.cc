@@ -240,6 +240,11 @@ absl::Status TopicRegistry::CheckNew(const Spec& spec, const StringSet& in_batch
   if (in_batch.contains(spec.name) || Find(spec.name) != nullptr) {
     return Error(ErrorCode::kTopicAlreadyExists, StrCat("topic \"", spec.name, "\" exists already"));
   }
+  if (!spec.internal && topic_count() + in_batch.size() >= static_cast<size_t>(options_.topics_max)) {
+    return Error(ErrorCode::kPolicyViolation,
+                 StrCat("topic \"", spec.name, "\" would be one more than the ", options_.topics_max,
+                        " topics (budgets.topics) that there may be; delete one"));
+  }
   return CheckPartitionBudget(spec.name, partitions + spec.partitions);
 }
 

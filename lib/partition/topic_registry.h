@@ -98,6 +98,8 @@ class MILLRACE_EXPORT TopicRegistry {
     // kPowerLoss: each change is flushed before it is answered.
     Durability durability = Durability::kProcess;
     int32_t partitions_max = 1'000'000;
+    // Those that the engine makes for itself are made all the same.
+    int32_t topics_max = INT32_MAX;
   };
 
   // What to create; options were validated by nobody yet.

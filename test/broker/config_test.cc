@@ -102,6 +102,8 @@ TEST_CASE("the table: each setting takes its default, shows it again, and refuse
     CHECK(SetBrokerSetting(setting, GetBrokerSetting(setting, config), &again) == std::nullopt);
     CHECK(GetBrokerSetting(setting, again) == GetBrokerSetting(setting, config));
     CHECK_FALSE(setting.doc.empty());
+    if (setting.name == "group.consumer.migration.policy")
+      CHECK(SetBrokerSetting(setting, "x", &config).has_value());
     if (setting.type == ConfigType::kString) continue;
     if (setting.type != ConfigType::kList) CHECK(SetBrokerSetting(setting, "x", &config).has_value());
     CHECK(SetBrokerSetting(setting, setting.type == ConfigType::kList ? "" : std::to_string(setting.min - 1),
@@ -131,12 +133,13 @@ TEST_CASE("values land where they belong") {
       "log.cleanup.policy=compact,delete\noffsets.retention.minutes=60\nauto.create.topics.enable=FALSE\n"
       "connections.max.idle.ms=5000\nmax.connections.per.ip=5\nbroker.rack=r1\nmessage.max.bytes=2000\n"
       "millrace.metrics.listener=127.0.0.1:0\nlog.cleaner.io.max.bytes.per.second=1e6\n",
-      {{"num.partitions", "4"}, {"group.max.size", "9"}});
+      {{"num.partitions", "4"}, {"group.max.size", "9"}, {"group.consumer.migration.policy", "Upgrade"}});
   CHECK(config.warnings.empty());
   CHECK(config.broker.node_id == 7);
   CHECK(config.engine.directory == "/data");
   CHECK(config.engine.num_partitions == 4);
   CHECK(config.engine.group_max_size == 9);
+  CHECK(config.engine.group_consumer_migration_policy == GroupMigrationPolicy::kUpgrade);
   CHECK(config.engine.topic_defaults.segment_bytes == 1 << 20);
   CHECK(config.engine.topic_defaults.retention_bytes == -1);
   CHECK(config.engine.topic_defaults.cleanup_policy == CleanupPolicy{.remove = true, .compact = true});

@@ -309,6 +309,7 @@ TEST_CASE("options that cannot be meant are refused by name") {
       {"budgets.mappings", {.budgets = {.mappings = 63}}},
       {"budgets.memory_bytes", {.budgets = {.memory_bytes = 1000}}},
       {"budgets.partitions", {.budgets = {.partitions = 0}}},
+      {"budgets.topics", {.budgets = {.topics = 0}}},
       {"num_partitions", {.num_partitions = 0}},
       {"offsets_topic_num_partitions", {.offsets_topic_num_partitions = 0}},
       {"offsets_retention", {.offsets_retention = absl::ZeroDuration()}},

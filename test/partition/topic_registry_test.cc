@@ -108,6 +108,23 @@ TEST_CASE("what cannot be created is refused and changes nothing") {
   CHECK((*registry)->Find("orders")->config()->retention_ms == TopicConfig{}.retention_ms);
 }
 
+TEST_CASE("one topic too many is refused, in one batch and later, until one is deleted") {
+  World world;
+  auto registry = TopicRegistry::Open({.directory = "/data", .context = &world.context, .topics_max = 2});
+  REQUIRE(registry.ok());
+  const auto made = (*registry)->Create({{"a", 1, {}}, {"b", 1, {}}, {"c", 1, {}}});
+  CHECK(made[0].ok());
+  CHECK(made[1].ok());
+  CHECK(ErrorCodeOf(made[2].status()) == ErrorCode::kPolicyViolation);
+  CHECK(ErrorCodeOf((*registry)->Create({{"c", 1, {}}})[0].status()) == ErrorCode::kPolicyViolation);
+  // The engine's own.
+  CHECK((*registry)->Create({{"__own", 1, {}, true}})[0].ok());
+  REQUIRE((*registry)->Delete("a").ok());
+  REQUIRE((*registry)->Delete("__own").ok());
+  CHECK((*registry)->Create({{"c", 1, {}}})[0].ok());
+  CHECK(Names(**registry) == std::vector<std::string>{"b", "c"});
+}
+
 TEST_CASE("a topic made again under its old name is another topic") {
   World world;
   auto registry = world.Open();

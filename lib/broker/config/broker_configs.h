@@ -23,7 +23,7 @@ enum class ConfigType : int8_t { kBoolean = 1, kString = 2, kInt = 3, kLong = 5,
 using SettingPlace =
     std::variant<int32_t& (*)(ServerConfig&), int64_t& (*)(ServerConfig&), uint64_t& (*)(ServerConfig&),
                  double& (*)(ServerConfig&), bool& (*)(ServerConfig&), std::string& (*)(ServerConfig&),
-                 absl::Duration& (*)(ServerConfig&)>;
+                 absl::Duration& (*)(ServerConfig&), GroupMigrationPolicy& (*)(ServerConfig&)>;
 
 // One setting of a broker. Numbers are in `unit` (of durations: what 1 stands for).
 struct BrokerSetting {

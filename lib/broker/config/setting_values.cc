@@ -1,5 +1,6 @@
 // Settings in text form.
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -11,6 +12,15 @@
 
 namespace millrace::inline v0 {
 namespace {
+
+struct PolicyWord {
+  std::string_view text = {};
+  GroupMigrationPolicy policy = GroupMigrationPolicy::kDisabled;
+};
+constexpr PolicyWord kPolicyWords[] = {{"disabled", GroupMigrationPolicy::kDisabled},
+                                       {"upgrade", GroupMigrationPolicy::kUpgrade},
+                                       {"downgrade", GroupMigrationPolicy::kDowngrade},
+                                       {"bidirectional", GroupMigrationPolicy::kBidirectional}};
 
 absl::Duration UnitOf(const BrokerSetting& setting) {
   return setting.unit == "minutes" ? absl::Minutes(1) : absl::Milliseconds(1);
@@ -60,6 +70,13 @@ std::optional<std::string> SetValue(const BrokerSetting& setting, std::string_vi
     return SetText(setting, text, to);
   } else if constexpr (std::is_same_v<T, double>) {
     return SetNumber(setting, text, to);
+  } else if constexpr (std::is_same_v<T, GroupMigrationPolicy>) {
+    for (const PolicyWord& word : kPolicyWords) {
+      if (!IsWord(text, word.text)) continue;
+      *to = word.policy;
+      return std::nullopt;
+    }
+    return "must be one of disabled, upgrade, downgrade, bidirectional";
   } else if constexpr (std::is_same_v<T, bool>) {
     if (!IsWord(text, "true") && !IsWord(text, "false")) return "must be true or false";
     *to = IsWord(text, "true");
@@ -80,6 +97,9 @@ template <typename T>
 std::string ValueText(const BrokerSetting& setting, const T& value) {
   if constexpr (std::is_same_v<T, absl::Duration>) {
     return StrCat(value / UnitOf(setting));
+  } else if constexpr (std::is_same_v<T, GroupMigrationPolicy>) {
+    const auto* const word = std::ranges::find(kPolicyWords, value, &PolicyWord::policy);
+    return word == std::end(kPolicyWords) ? std::string() : std::string(word->text);
   } else if constexpr (std::is_same_v<T, double>) {
     std::array<char, 32> digits;
     const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), value);
