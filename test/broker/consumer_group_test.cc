@@ -149,6 +149,41 @@ TEST_CASE("a group of the consumer protocol is there after a restart") {
   }
 }
 
+TEST_CASE("a consumer in the process and a member of the consumer protocol on the wire share a group") {
+  BrokerWorld world;
+  REQUIRE(world.engine->CreateTopic("orders", {.partitions = 2}).ok());
+  auto consumer = world.engine->NewConsumer({.group = "g"});
+  REQUIRE(consumer.ok());
+  REQUIRE((*consumer)->Subscribe({"orders"}).ok());
+  const auto poll_until = [&](size_t owned, auto&& beat) {
+    for (int i = 0; i < 200 && (*consumer)->assignment().size() != owned; ++i) {
+      world.sim.executor->RunFor(100'000'000);
+      REQUIRE((*consumer)->TryPoll().ok());
+      beat();
+    }
+    return (*consumer)->assignment().size();
+  };
+  REQUIRE(poll_until(2, [] {}) == 2);
+  WireClient client = world.Connect();
+  REQUIRE(client.Call<BeatAnswer>(JoinConsumerBeat("wire"), 1)->error_code == 0);
+  CHECK(world.engine->admin().DescribeGroup("g")->type == GroupType::kConsumer);
+  size_t on_wire = 0;
+  const auto beat = [&] {
+    const auto answer =
+        client.Call<BeatAnswer>(Beat{.group_id = "g", .member_id = "wire", .member_epoch = 2}, 1);
+    REQUIRE(answer->error_code == 0);
+    if (answer->assignment.has_value()) on_wire = answer->assignment->topic_partitions.size();
+  };
+  CHECK(poll_until(1, beat) == 1);
+  beat();
+  CHECK(on_wire == 1);
+  // It leaves: the consumer in the process has all again, in a classic group.
+  REQUIRE(client.Call<BeatAnswer>(Beat{.group_id = "g", .member_id = "wire", .member_epoch = -1}, 1)
+              ->error_code == 0);
+  CHECK(poll_until(2, [] {}) == 2);
+  CHECK(world.engine->admin().DescribeGroup("g")->type == GroupType::kClassic);
+}
+
 TEST_CASE("ApiVersions says that the consumer protocol is in use") {
   BrokerWorld world;
   WireClient client = world.Connect();
