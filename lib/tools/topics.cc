@@ -145,6 +145,10 @@ int CreateTopic(Call& call) {
   for (const wire::CreateTopicsResponse::Topic& made : answer->topics) {
     const bool exists = static_cast<ErrorCode>(made.error_code) == ErrorCode::kTopicAlreadyExists;
     if (exists && call.flags.has("if-not-exists")) return kExitOk;
+    if (exists) {
+      return call.Fail(
+          StrCat("Error while executing topic command: Topic '", topic->name, "' already exists."));
+    }
     absl::Status status = AnswerStatus(made.error_code, made.error_message.value_or(""));
     if (!status.ok()) return call.Fail("Error while executing topic command", status);
   }
