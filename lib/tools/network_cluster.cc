@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "millrace/remote.h"
+#include "millrace/status.h"
 
 namespace millrace::inline v0::tools {
 namespace {
@@ -23,6 +24,7 @@ class NetworkCluster final : public Cluster {
     return (*remote)->NewConsumer(std::move(options));
   }
   absl::StatusOr<Admin*> admin() override {
+    if (absl::Status served = CheckGroups(); !served.ok()) return served;
     absl::StatusOr<RemoteCluster*> remote = Remote();
     if (!remote.ok()) return remote.status();
     return &(*remote)->admin();
@@ -30,6 +32,15 @@ class NetworkCluster final : public Cluster {
   WireCaller& wire() override { return wire_; }
 
  private:
+  // librdkafka 2.0 locks up when it is asked to describe groups of a broker that cannot.
+  absl::Status CheckGroups() {
+    absl::StatusOr<wire::ApiVersionsResponse> served = wire_.ApiVersions();
+    if (!served.ok()) return served.status();
+    for (const auto& api : served->api_keys) {
+      if (api.api_key == static_cast<int16_t>(wire::ApiKey::kDescribeGroups)) return absl::OkStatus();
+    }
+    return Error(ErrorCode::kUnsupportedVersion, "the broker does not serve DescribeGroups");
+  }
   absl::StatusOr<RemoteCluster*> Remote() {
     if (remote_ == nullptr) {
       RemoteOptions options;
