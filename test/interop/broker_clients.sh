@@ -82,6 +82,46 @@ with open(target, "wb") as got:
 consumer.close()
 PYTHON
   expect "kafka-python, group" "$work/got"
+  timeout 120 "$python" - "$bootstrap" <<'PYTHON'
+import sys
+from kafka.admin import KafkaAdminClient, NewPartitions, NewTopic
+from kafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError
+
+admin = KafkaAdminClient(bootstrap_servers=sys.argv[1])
+topic = NewTopic("made", num_partitions=2, replication_factor=1, topic_configs={"retention.ms": "60000"})
+admin.create_topics([topic], validate_only=True)
+assert "made" not in admin.list_topics()
+admin.create_topics([topic])
+assert "made" in admin.list_topics()
+try:
+    admin.create_topics([topic])
+    raise SystemExit("a topic was made twice")
+except TopicAlreadyExistsError:
+    pass
+admin.create_partitions({"made": NewPartitions(3)})
+described = admin.describe_topics(["made"])
+assert len(described[0]["partitions"]) == 3, described
+groups = admin.list_consumer_groups()
+assert ("python", "consumer") in groups, groups
+assert [group.state for group in admin.describe_consumer_groups(["python"])] == ["Empty"]
+assert admin.list_consumer_group_offsets("python")
+assert [code.__name__ for _, code in admin.delete_consumer_groups(["python"])] == ["NoError"]
+assert ("python", "consumer") not in admin.list_consumer_groups()
+admin.create_topics([NewTopic("short-lived", num_partitions=1, replication_factor=1)])
+admin.delete_topics(["short-lived"])
+assert "short-lived" not in admin.list_topics()
+try:
+    admin.delete_topics(["short-lived"])
+    raise SystemExit("a topic was deleted twice")
+except UnknownTopicOrPartitionError:
+    pass
+admin.close()
+PYTHON
+  echo "kafka-python, admin client: fine"
+  timeout 60 kcat -b "$bootstrap" -L >"$work/topics"
+  grep -q 'topic "made" with 3 partitions' "$work/topics" || { echo "kcat does not list the topic"; exit 1; }
+  ! grep -q short-lived "$work/topics" || { echo "kcat lists a topic that was deleted"; exit 1; }
+  echo "kcat, the topics that were made: fine"
 else
   echo "kafka-python is not installed: left out"
 fi
