@@ -9,6 +9,7 @@
 
 #include "base/strings.h"
 #include "millrace/status.h"
+#include "millrace/wire/messages/list_groups.h"
 #include "tools/all_tools.h"
 #include "tools/topic_view.h"
 
@@ -99,8 +100,8 @@ std::string Lower(std::string_view text) {
 }
 
 // "Classic".
-std::string TypeText(GroupType type) {
-  std::string text(GroupTypeName(type));
+std::string TypeText(std::string_view type) {
+  std::string text(type);
   if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 32);
   return text;
 }
@@ -114,7 +115,23 @@ std::set<std::string> Wanted(const Flags& flags, std::string_view flag) {
   return wanted;
 }
 
-int ListGroups(Call& call, Admin& admin) {
+// Each broker knows the groups that it coordinates.
+absl::StatusOr<std::vector<wire::ListGroupsResponse::Group>> AllGroups(WireCaller& wire) {
+  absl::StatusOr<std::vector<WireNode>> nodes = wire.Nodes();
+  if (!nodes.ok()) return nodes.status();
+  std::vector<wire::ListGroupsResponse::Group> all;
+  for (const WireNode& node : *nodes) {
+    absl::StatusOr<wire::ListGroupsResponse> answer =
+        wire.Ask<wire::ListGroupsResponse>(wire::ListGroupsRequest{}, node.id);
+    if (!answer.ok()) return answer.status();
+    if (absl::Status status = AnswerStatus(answer->error_code); !status.ok()) return status;
+    all.insert(all.end(), answer->groups.begin(), answer->groups.end());
+  }
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.group_id < b.group_id; });
+  return all;
+}
+
+int ListGroups(Call& call, WireCaller& wire) {
   const std::set<std::string> states = Wanted(call.flags, "state");
   const std::set<std::string> types = Wanted(call.flags, "type");
   for (const std::string& type : types) {
@@ -123,22 +140,21 @@ int ListGroups(Call& call, Admin& admin) {
           StrCat("Invalid types list '", call.flags.Get("type"), "'. Valid types are: Classic, Consumer"));
     }
   }
-  absl::StatusOr<std::vector<GroupListing>> groups = admin.ListGroups();
+  absl::StatusOr<std::vector<wire::ListGroupsResponse::Group>> groups = AllGroups(wire);
   if (!groups.ok()) return call.Fail(groups.status());
   const bool with_state = call.flags.has("state");
   const bool with_type = call.flags.has("type");
-  std::erase_if(*groups, [&](const GroupListing& group) {
-    return (!states.empty() && !states.contains(Lower(GroupStateName(group.state)))) ||
-           (!types.empty() && !types.contains(Lower(GroupTypeName(group.type)))) ||
+  std::erase_if(*groups, [&](const wire::ListGroupsResponse::Group& group) {
+    return (!states.empty() && !states.contains(Lower(group.group_state))) ||
+           (!types.empty() && !types.contains(Lower(group.group_type))) ||
            (group.protocol_type != "consumer" && !group.protocol_type.empty());
   });
-  std::sort(groups->begin(), groups->end(), [](const auto& a, const auto& b) { return a.group < b.group; });
   if (!with_state && !with_type) {
-    for (const GroupListing& group : *groups) call.out() << group.group << '\n';
+    for (const auto& group : *groups) call.out() << group.group_id << '\n';
     return kExitOk;
   }
   size_t width = 15;
-  for (const GroupListing& group : *groups) width = std::max(width, group.group.size());
+  for (const auto& group : *groups) width = std::max(width, group.group_id.size());
   width += 10;
   const auto line = [&](std::string_view group, std::string_view type, std::string_view state) {
     std::string text = Cell(group, width);
@@ -148,13 +164,12 @@ int ListGroups(Call& call, Admin& admin) {
     call.out() << text << '\n';
   };
   line("GROUP", "TYPE", "STATE");
-  for (const GroupListing& group : *groups)
-    line(group.group, TypeText(group.type), GroupStateName(group.state));
+  for (const auto& group : *groups) line(group.group_id, TypeText(group.group_type), group.group_state);
   return kExitOk;
 }
 
-int DeleteGroups(Call& call, Admin& admin) {
-  absl::StatusOr<std::vector<std::string>> groups = SelectedGroups(call, admin);
+int DeleteGroups(Call& call, Cluster& cluster, Admin& admin) {
+  absl::StatusOr<std::vector<std::string>> groups = SelectedGroups(call, cluster.wire());
   if (!groups.ok()) return call.Fail(groups.status());
   std::string done;
   std::vector<std::pair<std::string, absl::Status>> failed;
@@ -226,9 +241,9 @@ int RunConsumerGroups(Call& call) {
   if (!cluster.ok()) return call.Fail(cluster.status());
   absl::StatusOr<Admin*> admin = (*cluster)->admin();
   if (!admin.ok()) return call.Fail(admin.status());
-  if (flags.has("list")) return ListGroups(call, **admin);
+  if (flags.has("list")) return ListGroups(call, (*cluster)->wire());
   if (flags.has("describe")) return DescribeGroups(call, **cluster, **admin);
-  if (flags.has("delete")) return DeleteGroups(call, **admin);
+  if (flags.has("delete")) return DeleteGroups(call, **cluster, **admin);
   if (flags.has("reset-offsets")) return ResetOffsets(call, **cluster, **admin);
   return DeleteOffsets(call, **cluster, **admin);
 }
@@ -242,12 +257,12 @@ std::string Cell(std::string_view text, size_t width) {
   return cell;
 }
 
-absl::StatusOr<std::vector<std::string>> SelectedGroups(const Call& call, Admin& admin) {
+absl::StatusOr<std::vector<std::string>> SelectedGroups(const Call& call, WireCaller& wire) {
   if (!call.flags.has("all-groups")) return call.flags.All("group");
-  absl::StatusOr<std::vector<GroupListing>> all = admin.ListGroups();
+  absl::StatusOr<std::vector<wire::ListGroupsResponse::Group>> all = AllGroups(wire);
   if (!all.ok()) return all.status();
   std::vector<std::string> groups;
-  for (const GroupListing& group : *all) groups.push_back(group.group);
+  for (const auto& group : *all) groups.push_back(group.group_id);
   std::sort(groups.begin(), groups.end());
   return groups;
 }

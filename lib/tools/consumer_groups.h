@@ -13,7 +13,7 @@
 namespace millrace::inline v0::tools {
 
 // The groups of --group or --all-groups, in order.
-absl::StatusOr<std::vector<std::string>> SelectedGroups(const Call& call, Admin& admin);
+absl::StatusOr<std::vector<std::string>> SelectedGroups(const Call& call, WireCaller& wire);
 // What --topic means: "t" for every partition of t, "t:0,1" for these. kUnknownTopicOrPartition, naming them,
 // for what is not there; kInvalidArgument.
 absl::StatusOr<std::vector<TopicPartition>> SelectedPartitions(const Call& call, WireCaller& wire);

@@ -234,7 +234,7 @@ int DescribeGroups(Call& call, Cluster& cluster, Admin& admin) {
   const int views = (call.flags.has("members") ? 1 : 0) + (call.flags.has("offsets") ? 1 : 0) +
                     (call.flags.has("state") ? 1 : 0);
   if (views > 1) return call.Usage("Of --members, --offsets and --state give one");
-  absl::StatusOr<std::vector<std::string>> groups = SelectedGroups(call, admin);
+  absl::StatusOr<std::vector<std::string>> groups = SelectedGroups(call, cluster.wire());
   if (!groups.ok()) return call.Fail(groups.status());
   std::sort(groups->begin(), groups->end());
   bool missing = false;

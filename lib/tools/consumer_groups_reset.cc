@@ -232,7 +232,7 @@ int ResetOffsets(Call& call, Cluster& cluster, Admin& admin) {
            "than doing a dry run. You should add the --dry-run option explicitly if you are scripting this "
            "command and want to keep the current default behavior without prompting.\n";
   }
-  absl::StatusOr<std::vector<std::string>> groups = SelectedGroups(call, admin);
+  absl::StatusOr<std::vector<std::string>> groups = SelectedGroups(call, cluster.wire());
   if (!groups.ok()) return call.Fail(groups.status());
   std::map<std::string, Plan> plans;
   bool failed = false;
