@@ -47,7 +47,9 @@ struct MigrationWorld : ConsumerHarness {
     REQUIRE(answer->has_value());
     REQUIRE((*answer)->result.ok());
     std::vector<int32_t> numbers;
-    for (const auto& one : DecodeAssignment((*answer)->assignment)->partitions) {
+    const auto assignment = DecodeAssignment((*answer)->assignment);
+    REQUIRE(assignment.ok());
+    for (const auto& one : assignment->partitions) {
       numbers.push_back(one.partition.value());
     }
     return numbers;
