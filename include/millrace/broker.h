@@ -57,6 +57,9 @@ struct BrokerOptions {
   // The most that one fetch answers with, whatever it asks for ("fetch.max.bytes"), and waits for.
   int32_t fetch_max_bytes = 55 * 1024 * 1024;
   absl::Duration fetch_max_wait = absl::Minutes(5);
+  // Fetch sessions at once ("max.incremental.fetch.session.cache.slots"); clients without one name all they
+  // read each time. 0: none.
+  int32_t fetch_sessions_max = 1000;
   // A connection is not read from while more unsent bytes than this wait for its client.
   size_t unsent_bytes_max = 1024 * 1024;
   // What a client is told that asks for the broker's configuration (millrace/server.h). Borrowed; must

@@ -145,6 +145,8 @@ constexpr CodeInfo kCodes[] = {
      false},
     {ErrorCode::kUnknownTopicId, "UNKNOWN_TOPIC_ID", absl::StatusCode::kNotFound, true},
     {ErrorCode::kInconsistentTopicId, "INCONSISTENT_TOPIC_ID", absl::StatusCode::kFailedPrecondition, true},
+    {ErrorCode::kFetchSessionTopicIdError, "FETCH_SESSION_TOPIC_ID_ERROR",
+     absl::StatusCode::kFailedPrecondition, true},
     {ErrorCode::kFencedMemberEpoch, "FENCED_MEMBER_EPOCH", absl::StatusCode::kAborted, false},
     {ErrorCode::kUnreleasedInstanceId, "UNRELEASED_INSTANCE_ID", absl::StatusCode::kFailedPrecondition,
      false},

@@ -62,6 +62,7 @@ BrokerImpl::BrokerImpl(BrokerOptions options)
     : options_(std::move(options)),
       engine_(static_cast<EngineImpl*>(options_.engine)),
       cluster_id_(options_.cluster_id.empty() ? MadeUpClusterId(engine_->env().random) : options_.cluster_id),
+      fetch_sessions_(engine_->env(), static_cast<size_t>(std::max(options_.fetch_sessions_max, 0))),
       handlers_(std::make_shared<HandlerCount>()),
       metrics_(
           std::make_shared<BrokerMetrics>(&engine_->metrics(), engine_->env().clock, engine_->env().logger)) {

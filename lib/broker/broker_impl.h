@@ -18,6 +18,7 @@
 #include "broker/broker_metrics.h"
 #include "broker/config/dynamic_configs.h"
 #include "broker/fault_table.h"
+#include "broker/fetch_session.h"
 #include "broker/request.h"
 #include "engine/engine_impl.h"
 #include "millrace/broker.h"
@@ -60,6 +61,7 @@ class BrokerImpl final : public Broker {
   EngineImpl& engine() { return *engine_; }
   const Env& env() const { return engine_->env(); }
   DynamicConfigs& configs() { return configs_; }
+  FetchSessionCache& fetch_sessions() { return fetch_sessions_; }
   // False: the broker closes, nothing was added.
   bool Add(const std::shared_ptr<Waiting>& waiting);
   void Remove(const std::shared_ptr<Waiting>& waiting);
@@ -86,6 +88,7 @@ class BrokerImpl final : public Broker {
   const BrokerOptions options_;
   EngineImpl* const engine_;
   const std::string cluster_id_;
+  FetchSessionCache fetch_sessions_;
   std::string bootstrap_servers_;
   // Stable addresses: requests point to endpoints.
   std::deque<OpenListener> listeners_;

@@ -2,8 +2,8 @@
 //
 // Waits for up to max_wait_ms until there are min_bytes (KIP-98 gives versions from 4 on isolation levels:
 // without transactions both see the same). The first batch comes whole, however small max_bytes is (KIP-74);
-// no other goes beyond it. 13: topics by id. Sessions (7, KIP-227) are declined: the answer names session 0,
-// which tells the client to ask for everything each time.
+// no other goes beyond it. 7: sessions (KIP-227); where there is no room for one the answer names session 0,
+// which tells the client to ask for everything each time. 13: topics by id.
 
 #include <algorithm>
 #include <atomic>
@@ -13,6 +13,7 @@
 
 #include "base/return_if_error.h"
 #include "broker/api/handlers.h"
+#include "broker/fetch_session.h"
 #include "log/append_listener.h"
 #include "millrace/wire/messages/fetch.h"
 
@@ -20,25 +21,40 @@ namespace millrace::inline v0 {
 namespace {
 
 constexpr int32_t kNewSessionEpoch = 0;
+constexpr int32_t kNoSessionEpoch = -1;
+constexpr int16_t kTopicsByIdVersion = 13;
+
+// Whose answer a fetch is.
+struct FetchPlan {
+  std::vector<FetchPart> parts = {};
+  // Null: none.
+  std::shared_ptr<FetchSession> session = nullptr;
+  // Of a session: everything is told, not what is new alone.
+  bool all = true;
+};
 
 // One request. Tries at once, and then each time a partition has grown, until there is enough or the time is
 // up. Tries take turns; the answer is made by the one that finds it due.
 class Fetching final : public Waiting, public std::enable_shared_from_this<Fetching> {
  public:
-  Fetching(BrokerImpl* broker, Request request, wire::FetchRequest asked)
-      : broker_(broker), request_(std::move(request)), asked_(std::move(asked)) {}
+  Fetching(BrokerImpl* broker, Request request, const wire::FetchRequest& asked, FetchPlan plan)
+      : broker_(broker),
+        request_(std::move(request)),
+        max_wait_(std::clamp(absl::Milliseconds(asked.max_wait_ms), absl::ZeroDuration(),
+                             broker->options().fetch_max_wait)),
+        min_bytes_(asked.min_bytes),
+        max_bytes_(std::clamp(asked.max_bytes, 0, broker->options().fetch_max_bytes)),
+        plan_(std::move(plan)) {}
 
   void Start() {
-    const absl::Duration wait = std::clamp(absl::Milliseconds(asked_.max_wait_ms), absl::ZeroDuration(),
-                                           broker_->options().fetch_max_wait);
     MutexLock lock(&mutex_);
-    waits_ = wait > absl::ZeroDuration();
+    waits_ = max_wait_ > absl::ZeroDuration();
     FindPartitions();
     Try();
     if (answered_) return;
-    timer_ =
-        broker_->env().executor->PostAt(broker_->env().clock->Monotonic() + absl::ToInt64Nanoseconds(wait),
-                                        [self = shared_from_this()] { self->GiveUp(); });
+    timer_ = broker_->env().executor->PostAt(
+        broker_->env().clock->Monotonic() + absl::ToInt64Nanoseconds(max_wait_),
+        [self = shared_from_this()] { self->GiveUp(); });
     if (!broker_->Add(shared_from_this())) {
       waits_ = false;
       Try();
@@ -54,12 +70,12 @@ class Fetching final : public Waiting, public std::enable_shared_from_this<Fetch
   }
 
  private:
-  // A partition that was asked for, in the order of the request.
+  // A partition that was asked for, in the order of the plan.
   struct Part final : AppendListener {
     void OnAppend() override { fetching->Wake(); }
 
     Fetching* fetching = nullptr;
-    const wire::FetchRequest::Partition* asked = nullptr;
+    const FetchPart* asked = nullptr;
     std::shared_ptr<Partition> partition;  // null: see `error`
     absl::Status error;
     // Behind what the last try has read.
@@ -77,18 +93,16 @@ class Fetching final : public Waiting, public std::enable_shared_from_this<Fetch
   }
 
   void FindPartitions() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    for (const auto& topic : asked_.topics) {
-      for (const auto& one : topic.partitions) {
-        auto part = std::make_unique<Part>();
-        part->fetching = this;
-        part->asked = &one;
-        auto found = FindPartition(*broker_, topic.topic, topic.topic_id, one.partition);
-        part->error = found.status();
-        if (found.ok()) part->error = CheckLeaderEpoch(one.current_leader_epoch);
-        if (found.ok() && part->error.ok()) part->error = (*found)->OpenLog().status();
-        if (part->error.ok()) part->partition = *std::move(found);
-        parts_.push_back(std::move(part));
-      }
+    for (const FetchPart& one : plan_.parts) {
+      auto part = std::make_unique<Part>();
+      part->fetching = this;
+      part->asked = &one;
+      auto found = FindPartition(*broker_, one.key.topic, one.key.topic_id, one.key.partition);
+      part->error = found.status();
+      if (found.ok()) part->error = CheckLeaderEpoch(one.asked.current_leader_epoch);
+      if (found.ok() && part->error.ok()) part->error = (*found)->OpenLog().status();
+      if (part->error.ok()) part->partition = *std::move(found);
+      parts_.push_back(std::move(part));
     }
   }
 
@@ -99,18 +113,19 @@ class Fetching final : public Waiting, public std::enable_shared_from_this<Fetch
       std::vector<std::shared_ptr<const void>> pins;
       bool enough = !waits_ || parts_.empty();
       const int64_t bytes = Read(&response, &pins, &enough);
-      if (enough || bytes >= asked_.min_bytes) return Answer(response, std::move(pins));
+      if (enough || bytes >= min_bytes_) return Answer(&response, std::move(pins));
       if (Arm()) return;
     }
   }
 
-  void Answer(const wire::FetchResponse& response, std::vector<std::shared_ptr<const void>> pins)
+  void Answer(wire::FetchResponse* response, std::vector<std::shared_ptr<const void>> pins)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     answered_ = true;
     broker_->Remove(shared_from_this());
     if (timer_ != TimerId()) broker_->env().executor->Cancel(timer_);
-    Count(response);
-    request_.Respond(response, std::move(pins));
+    Count(*response);
+    if (plan_.session != nullptr) plan_.session->Tell(response, plan_.all);
+    request_.Respond(*response, std::move(pins));
     parts_.clear();
   }
 
@@ -149,26 +164,23 @@ class Fetching final : public Waiting, public std::enable_shared_from_this<Fetch
   // Returns the bytes of records in `response`. `enough`: waiting would give no more.
   int64_t Read(wire::FetchResponse* response, std::vector<std::shared_ptr<const void>>* pins, bool* enough)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    const int64_t bytes_max = std::clamp(asked_.max_bytes, 0, broker_->options().fetch_max_bytes);
     int64_t bytes = 0;
-    auto part = parts_.begin();
-    for (const auto& topic : asked_.topics) {
-      auto& answers = response->responses.emplace_back();
-      answers.topic = topic.topic;
-      answers.topic_id = topic.topic_id;
-      for (size_t i = 0; i < topic.partitions.size(); ++i, ++part) {
-        auto& answer = answers.partitions.emplace_back();
-        answer.partition_index = (*part)->asked->partition;
-        answer.records = std::span<const std::byte>();
-        absl::Status status = (*part)->error;
-        if (status.ok()) status = ReadPart(part->get(), bytes_max - bytes, bytes == 0, &answer, pins);
-        if (!status.ok()) {
-          answer.error_code = CodeOf(status);
-          answer.high_watermark = -1;
-        }
-        *enough = *enough || !status.ok() || (*part)->position.value() < answer.high_watermark;
-        bytes += static_cast<int64_t>(answer.records->size());
+    for (const auto& part : parts_) {
+      const FetchKey& key = part->asked->key;
+      auto& topics = response->responses;
+      if (topics.empty() || topics.back().topic != key.topic || topics.back().topic_id != key.topic_id)
+        topics.push_back({.topic = key.topic, .topic_id = key.topic_id});
+      auto& answer = topics.back().partitions.emplace_back();
+      answer.partition_index = key.partition;
+      answer.records = std::span<const std::byte>();
+      absl::Status status = part->error;
+      if (status.ok()) status = ReadPart(part.get(), max_bytes_ - bytes, bytes == 0, &answer, pins);
+      if (!status.ok()) {
+        answer.error_code = CodeOf(status);
+        answer.high_watermark = -1;
       }
+      *enough = *enough || !status.ok() || part->position.value() < answer.high_watermark;
+      bytes += static_cast<int64_t>(answer.records->size());
     }
     return bytes;
   }
@@ -182,11 +194,11 @@ class Fetching final : public Waiting, public std::enable_shared_from_this<Fetch
     answer->high_watermark = partition.high_watermark().value();
     answer->last_stable_offset = partition.last_stable_offset().value();
     answer->log_start_offset = log.log_start_offset().value();
-    part->position = Offset(part->asked->fetch_offset);
+    part->position = Offset(part->asked->asked.fetch_offset);
     MILLRACE_ASSIGN_OR_RETURN(const std::unique_ptr<LogCursor> cursor, log.NewCursor(part->position));
     if (bytes_max <= 0 && !first) return absl::OkStatus();
     const int64_t wanted =
-        std::clamp<int64_t>(part->asked->partition_max_bytes, 0, std::max<int64_t>(bytes_max, 0));
+        std::clamp<int64_t>(part->asked->asked.partition_max_bytes, 0, std::max<int64_t>(bytes_max, 0));
     MILLRACE_ASSIGN_OR_RETURN(LogSlice slice,
                               partition.ReadCommitted(cursor.get(), static_cast<size_t>(wanted)));
     if (slice.empty()) return absl::OkStatus();
@@ -200,7 +212,10 @@ class Fetching final : public Waiting, public std::enable_shared_from_this<Fetch
 
   BrokerImpl* const broker_;
   Request request_ ABSL_GUARDED_BY(mutex_);
-  const wire::FetchRequest asked_;
+  const absl::Duration max_wait_;
+  const int64_t min_bytes_;
+  const int64_t max_bytes_;
+  const FetchPlan plan_;
   std::atomic<bool> woken_ = false;
 
   Mutex mutex_;
@@ -210,17 +225,43 @@ class Fetching final : public Waiting, public std::enable_shared_from_this<Fetch
   std::vector<std::unique_ptr<Part>> parts_ ABSL_GUARDED_BY(mutex_);
 };
 
+std::vector<FetchPart> PartsOf(const wire::FetchRequest& request) {
+  std::vector<FetchPart> parts;
+  for (const auto& topic : request.topics) {
+    for (const auto& one : topic.partitions)
+      parts.push_back({.key = {topic.topic, topic.topic_id, one.partition}, .asked = one});
+  }
+  return parts;
+}
+
+absl::StatusOr<FetchPlan> PlanFetch(FetchSessionCache& sessions, const wire::FetchRequest& request,
+                                    bool by_id) {
+  FetchPlan plan;
+  if (request.session_epoch == kNewSessionEpoch || request.session_epoch == kNoSessionEpoch) {
+    if (request.session_id != 0) sessions.Remove(request.session_id);
+    plan.parts = PartsOf(request);
+    if (request.session_epoch == kNewSessionEpoch && !plan.parts.empty())
+      plan.session = sessions.Create(by_id, plan.parts);
+    return plan;
+  }
+  MILLRACE_ASSIGN_OR_RETURN(plan.session, sessions.Find(request.session_id));
+  MILLRACE_ASSIGN_OR_RETURN(plan.parts, plan.session->Update(request, by_id));
+  plan.all = false;
+  if (plan.parts.empty()) {
+    sessions.Remove(request.session_id);
+    plan.session = nullptr;
+  }
+  return plan;
+}
+
 }  // namespace
 
 void HandleFetch(BrokerImpl& broker, Request request) {
-  auto asked = request.Decode<wire::FetchRequest>();
+  const auto asked = request.Decode<wire::FetchRequest>();
   if (!asked.ok()) return request.Refuse(asked.status());
-  if (asked->session_epoch > kNewSessionEpoch) {
-    // Of sessions that an earlier broker may have had.
-    wire::FetchResponse response{.error_code = CodeOf(ErrorCode::kFetchSessionIdNotFound)};
-    return request.Respond(response);
-  }
-  std::make_shared<Fetching>(&broker, std::move(request), *std::move(asked))->Start();
+  auto plan = PlanFetch(broker.fetch_sessions(), *asked, request.version() >= kTopicsByIdVersion);
+  if (!plan.ok()) return request.Respond(wire::FetchResponse{.error_code = CodeOf(plan.status())});
+  std::make_shared<Fetching>(&broker, std::move(request), *asked, *std::move(plan))->Start();
 }
 
 }  // namespace millrace::inline v0

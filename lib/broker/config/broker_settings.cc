@@ -63,6 +63,8 @@ constexpr BrokerSetting kBrokerSettings[] = {
     {"max.connections.per.ip", kInt, MILLRACE_PLACE(int32_t, listen.max_connections_per_address),
      "2147483647", 1, INT32_MAX, "", false,
      "Connections that may be open at once from one address; one too many is closed."},
+    {"max.incremental.fetch.session.cache.slots", kInt, MILLRACE_PLACE(int32_t, broker.fetch_sessions_max),
+     "1000", 0, INT32_MAX, "", false, "Fetch sessions that are kept at once; 0: none."},
     {"millrace.frame.timeout.ms", kLong, MILLRACE_PLACE(absl::Duration, listen.connection.frame_timeout),
      "60000", 1, INT64_MAX / 1'000'000, "ms", false,
      "A request must have come whole so long after its first byte, or its connection is closed."},
