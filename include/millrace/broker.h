@@ -1,9 +1,8 @@
 // Broker: serves an engine to Kafka's clients over a transport. In the component millrace::broker.
 //
 //   auto tcp = millrace::NewTcpTransport();
-//   auto broker = millrace::Broker::Start({.engine = engine->get(),
-//                                          .listeners = {{.transport = tcp->get(), .address =
-//                                          "127.0.0.1:0"}}});
+//   auto broker = millrace::Broker::Start(
+//       {.engine = engine->get(), .listeners = {{.transport = tcp->get(), .address = "127.0.0.1:0"}}});
 //   (*broker)->bootstrap_servers();  // "127.0.0.1:41873": what a client is configured with
 //
 // Which of Kafka's APIs are served so far, lib/broker/README.md lists; ApiVersions tells the clients.
