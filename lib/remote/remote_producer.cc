@@ -379,11 +379,11 @@ void RemoteProducer::OnDelivered(const rd_kafka_message_t& message) {
     if (message.offset >= 0) result->offset = Offset(message.offset);
     result->timestamp = Timestamp(rd_kafka_message_timestamp(&message, nullptr));
   } else {
-    const char* const why = rd_kafka_message_errstr(&message);
+    // Not rd_kafka_message_errstr: it takes the payload, here the record's value, for the error's text.
     result = rdk::ToStatus(
         message.err,
         StrCat("sending to ", std::string_view(rd_kafka_topic_name(message.rkt)), "-", message.partition),
-        why == nullptr ? "" : why);
+        rd_kafka_err2str(message.err));
   }
   if (pending->batch != nullptr) {
     if (!result.ok() && pending->batch->done == nullptr) CountError(result.status());
