@@ -225,6 +225,22 @@ TEST_CASE("nothing is put off, and no machine is named") {
   CHECK(count("mastodons and /rooted /workers; a/root\n") == 0);
 }
 
+TEST_CASE("a range-for walks through what somebody holds") {
+  const auto count = [](std::string text) { return Count(CheckRangeFor, "lib/log/a.cc", std::move(text)); };
+  CHECK(count("for (const T& x : Fetch()->list) {}") == 1);
+  CHECK(count("for (const T& x :\n     world.Fetch(a, F(b))->list) Use(x);") == 1);
+  CHECK(count("for (T x : *Fetch()) {}") == 1);
+  CHECK(count("for (T x : Fetch(1).value()) {}") == 1);
+  CHECK(count("for (std::size_t i : a.Fetch()->list()) {}") == 1);
+  CHECK(count("for (T x : fetched->list) {}") == 0);
+  CHECK(count("for (T x : (*registry)->All()) {}") == 0);
+  CHECK(count("for (T x : *fetched) {}") == 0);
+  CHECK(count("for (T x : *std::move(fetched)) {}") == 0);
+  CHECK(count("for (T x : group().members) {}") == 0);
+  CHECK(count("for (auto i = F()->begin(); i != end; ++i) {}") == 0);
+  CHECK(count("for (auto i = a ? b : F()->begin(); i != end; ++i) {}") == 0);
+}
+
 TEST_CASE("the tree keeps the house rules") {
   CHECK(InTree(CheckIncludes) == "");
   CHECK(InTree(CheckFileSize) == "");
@@ -232,6 +248,7 @@ TEST_CASE("the tree keeps the house rules") {
   CHECK(InTree(CheckBannedCalls) == "");
   CHECK(InTree(CheckFunctionLength) == "");
   CHECK(InTree(CheckLeftovers) == "");
+  CHECK(InTree(CheckRangeFor) == "");
 }
 
 TEST_CASE("no private header has the path of a public one") {

@@ -84,8 +84,9 @@ TEST_CASE("a full batch goes without waiting") {
   auto producer = world.NewProducer({.linger = absl::Seconds(10), .batch_bytes = 1000});
   const std::string value(100, 'x');
   for (int i = 0; i < 20; ++i) REQUIRE(producer->Send("orders", {.value = value}).ok());
-  CHECK(world.log()->batches().size() >= 2);
-  for (const auto& batch : world.log()->batches()) CHECK(batch->size() <= 1000);
+  const auto log = world.log();
+  CHECK(log->batches().size() >= 2);
+  for (const auto& batch : log->batches()) CHECK(batch->size() <= 1000);
   CHECK(world.Values().size() < 20);
   REQUIRE(producer->Flush().ok());
   CHECK(world.Values().size() == 20);

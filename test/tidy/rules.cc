@@ -212,6 +212,43 @@ bool StartsFunction(std::string_view before) {
   return true;
 }
 
+// `text` begins behind the "(" of a for: what a range-for walks through; empty for another loop.
+std::string_view RangeOf(std::string_view text) {
+  size_t depth = 0;
+  size_t from = std::string_view::npos;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '(' || c == '[' || c == '{') ++depth;
+    if (c == ')' && depth == 0) {
+      return from == std::string_view::npos ? std::string_view() : Trimmed(text.substr(from, i - from));
+    }
+    if ((c == ')' || c == ']' || c == '}') && depth > 0) --depth;
+    const bool alone = c == ':' && depth == 0 && i > 0 && text[i - 1] != ':' && text.substr(i, 2) != "::";
+    if (alone && from == std::string_view::npos) from = i + 1;
+    if (c == ';' && depth == 0 && from != std::string_view::npos) return {};
+  }
+  return {};
+}
+
+// Whether `range` is a part of what a call gives, by way of "->", "*" or value().
+bool ReachesThroughCall(std::string_view range) {
+  const size_t call = range.find('(');
+  if (range.starts_with('*') && call != std::string_view::npos && call > 0 && IsWord(range[call - 1]) &&
+      !range.starts_with("*std::move(")) {
+    return true;
+  }
+  for (size_t open = call; open != std::string_view::npos; open = range.find('(', open + 1)) {
+    if (open == 0 || !IsWord(range[open - 1])) continue;
+    size_t depth = 1;
+    size_t end = open + 1;
+    for (; end < range.size() && depth > 0; ++end)
+      depth += range[end] == '(' ? 1 : range[end] == ')' ? -1 : 0;
+    const std::string_view rest = range.substr(end);
+    if (rest.starts_with("->") || rest.starts_with(".value()")) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 Findings CheckIncludes(const SourceFile& file) {
@@ -323,6 +360,22 @@ Findings CheckFunctionLength(const SourceFile& file) {
       --depth;
     }
     if (c == '{' || c == '}' || c == ';') fresh = true, statement = i + 1;
+  }
+  return findings;
+}
+
+Findings CheckRangeFor(const SourceFile& file) {
+  Findings findings;
+  if (!IsCpp(file.path)) return findings;
+  const std::string code = CodeAlone(file.text);
+  for (size_t at = code.find("for ("); at != std::string::npos; at = code.find("for (", at + 1)) {
+    if (at > 0 && IsWord(code[at - 1])) continue;
+    const std::string_view range = RangeOf(std::string_view(code).substr(at + 5));
+    if (!ReachesThroughCall(range)) continue;
+    const auto line =
+        static_cast<size_t>(std::count(code.begin(), code.begin() + static_cast<ptrdiff_t>(at), '\n'));
+    findings.push_back(
+        {file.path, line + 1, "nobody holds what is walked through; give it a name before the loop"});
   }
   return findings;
 }

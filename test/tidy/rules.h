@@ -38,6 +38,9 @@ Findings CheckGuard(const SourceFile& file);
 Findings CheckBannedCalls(const SourceFile& file);
 // No function over 70 lines, by its braces.
 Findings CheckFunctionLength(const SourceFile& file);
+// No range-for over what lies in something that a call gives and nobody holds: `: F()->list`, `: *F()` and
+// `: F().value()` look at it after it is gone, where F gives an absl::StatusOr or a smart pointer.
+Findings CheckRangeFor(const SourceFile& file);
 // No work that was put off with a note, and no path of somebody's machine.
 Findings CheckLeftovers(const SourceFile& file);
 
