@@ -15,15 +15,8 @@ namespace millrace::inline v0::tools {
 namespace {
 
 constexpr FlagSpec kConfigsFlags[] = {
-    {.name = "bootstrap-server",
-     .takes = Takes::kValue,
-     .value = "HOST:PORT",
-     .help = "The broker to ask, or several, separated by commas.",
-     .required = true},
-    {.name = "command-config",
-     .takes = Takes::kValue,
-     .value = "FILE",
-     .help = "Settings of the client, as key=value lines."},
+    kBootstrapServerFlag,
+    kCommandConfigFlag,
     {.name = "alter", .help = "Change settings."},
     {.name = "describe", .help = "Show settings: those that were changed while the cluster runs."},
     {.name = "all", .help = "With --describe: all settings, the defaults too."},

@@ -38,6 +38,17 @@ struct FlagSpec {
   std::string_view alias = {};
 };
 
+// Of the tools that ask a broker.
+constexpr FlagSpec kBootstrapServerFlag = {.name = "bootstrap-server",
+                                           .takes = Takes::kValue,
+                                           .value = "HOST:PORT",
+                                           .help = "The broker to ask, or several, separated by commas.",
+                                           .required = true};
+constexpr FlagSpec kCommandConfigFlag = {.name = "command-config",
+                                         .takes = Takes::kValue,
+                                         .value = "FILE",
+                                         .help = "Settings of the client, as key=value lines."};
+
 using Properties = std::vector<std::pair<std::string, std::string>>;
 
 // What a command line said. Thread-compatible.

@@ -15,15 +15,8 @@ namespace millrace::inline v0::tools {
 namespace {
 
 constexpr FlagSpec kLogDirsFlags[] = {
-    {.name = "bootstrap-server",
-     .takes = Takes::kValue,
-     .value = "HOST:PORT",
-     .help = "The broker to ask, or several, separated by commas.",
-     .required = true},
-    {.name = "command-config",
-     .takes = Takes::kValue,
-     .value = "FILE",
-     .help = "Settings of the client, as key=value lines."},
+    kBootstrapServerFlag,
+    kCommandConfigFlag,
     {.name = "describe", .help = "Show the directories. The one action there is."},
     {.name = "topic-list",
      .takes = Takes::kValue,

@@ -18,15 +18,8 @@ namespace millrace::inline v0::tools {
 namespace {
 
 constexpr FlagSpec kTopicsFlags[] = {
-    {.name = "bootstrap-server",
-     .takes = Takes::kValue,
-     .value = "HOST:PORT",
-     .help = "The broker to ask, or several, separated by commas.",
-     .required = true},
-    {.name = "command-config",
-     .takes = Takes::kValue,
-     .value = "FILE",
-     .help = "Settings of the client, as key=value lines."},
+    kBootstrapServerFlag,
+    kCommandConfigFlag,
     {.name = "create", .help = "Create a topic."},
     {.name = "list", .help = "List the topics."},
     {.name = "describe", .help = "Show topics with their partitions."},
