@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_format.h"
+#include "base/pattern.h"
 #include "base/return_if_error.h"
 #include "base/strings.h"
 #include "millrace/status.h"
@@ -141,14 +141,7 @@ absl::Status RemoteConsumer::Subscribe(std::vector<std::string> topics, Rebalanc
 }
 
 absl::Status RemoteConsumer::SubscribePattern(std::string_view pattern, RebalanceListener* listener) {
-  std::optional<std::regex> compiled;
-  try {
-    compiled.emplace(pattern.begin(), pattern.end(), std::regex::ECMAScript);
-  } catch (const std::regex_error& error) {  // the only way std::regex has to say so
-    return Error(
-        ErrorCode::kInvalidRequest,
-        absl::StrFormat("the pattern \"%s\" is not a regular expression: %s", pattern, error.what()));
-  }
+  MILLRACE_ASSIGN_OR_RETURN(std::regex compiled, CompilePattern(pattern));
   MILLRACE_RETURN_IF_ERROR(CheckGroup());
   if (!subscribed_ && !sources_.empty()) {
     return absl::FailedPreconditionError("cannot subscribe while assigned by hand; call Unsubscribe first");
