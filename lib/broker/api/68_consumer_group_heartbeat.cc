@@ -23,8 +23,8 @@ wire::ConsumerGroupHeartbeatResponse HeartbeatToWire(const ConsumerHeartbeatResp
   response.member_epoch = from.member_epoch;
   response.heartbeat_interval_ms = from.heartbeat_interval_ms;
   if (from.assignment.has_value()) {
-    response.assignment.emplace();
-    response.assignment->topic_partitions = FromPartitionMap<Answer::TopicPartitions>(*from.assignment);
+    response.assignment =
+        Answer::Assignment{.topic_partitions = FromPartitionMap<Answer::TopicPartitions>(*from.assignment)};
   }
   return response;
 }
