@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From a fresh clone on Debian 12 to records read by two consumer groups.
+# From a fresh clone on Debian 12 to records read by two consumer groups, and the same lines through a broker and kcat.
 #
 #   examples/quickstart.sh [FILE | -]        default: Debian's own package index, from apt-cache dumpavail
 #
@@ -22,7 +22,7 @@ if [ -n "$input" ] && [ "$input" != - ]; then
   fi
 fi
 
-"$root/test/packages.sh" build
+"$root/test/packages.sh" quickstart
 
 build="$root/build/quickstart"
 mkdir -p "$build"
@@ -31,35 +31,70 @@ launcher=()
 echo "building in $build (some minutes the first time) ..."
 {
   cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DMILLRACE_BUILD_TESTS=OFF -DMILLRACE_BUILD_BENCH=OFF \
-    -DMILLRACE_BUILD_EXAMPLES=ON "${launcher[@]}" && cmake --build "$build" --target example_quickstart
+    -DMILLRACE_BUILD_EXAMPLES=ON "${launcher[@]}" && cmake --build "$build" --target example_quickstart example_broker
 } >"$build/build.log" 2>&1 || {
   tail -n 40 "$build/build.log" >&2
   echo "quickstart: the build failed; all of it is in $build/build.log" >&2
   exit 1
 }
-program="$build/examples/quickstart"
+work=$(mktemp -d "$build/run.XXXXXX")
+broker=
+finish() {
+  [ -z "$broker" ] || { kill -TERM "$broker" 2>/dev/null && wait "$broker"; } || true
+  rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+fail() {
+  echo "quickstart: $*" >&2
+  exit 1
+}
 
+lines="$work/lines"
 case $input in
   "")
-    index="$build/packages.txt"
-    apt-cache dumpavail >"$index"
-    if [ ! -s "$index" ]; then
-      apt-get update -qq || { echo "quickstart: Debian's index is empty and cannot be fetched; give a FILE" >&2; exit 1; }
-      apt-cache dumpavail >"$index"
+    apt-cache dumpavail >"$lines"
+    if [ ! -s "$lines" ]; then
+      apt-get update -qq || fail "Debian's index is empty and cannot be fetched; give a FILE"
+      apt-cache dumpavail >"$lines"
     fi
-    [ -s "$index" ] || { echo "quickstart: Debian's index is empty; give a FILE" >&2; exit 1; }
-    what="Debian's package index ($(wc -c <"$index") bytes)"
-    "$program" - <"$index"
+    [ -s "$lines" ] || fail "Debian's index is empty; give a FILE"
+    what="Debian's package index ($(wc -c <"$lines") bytes)"
     ;;
   -)
+    cat >"$lines"
     what="standard input"
-    "$program" -
     ;;
   *)
+    cat -- "$input" >"$lines"
     what="$input"
-    "$program" "$input"
     ;;
 esac
+[ -s "$lines" ] || fail "$what is empty: there is nothing to publish"
+"$build/examples/quickstart" - <"$lines"
+
+# The same lines over a port. Each is numbered: kcat leaves out what is empty, so the number is the key, the line the value.
+echo
+mkfifo "$work/out"
+"$build/examples/broker" --directory "$work/data" >"$work/out" 2>"$work/err" &
+broker=$!
+exec 3<"$work/out"
+read -r bootstrap <&3 || fail "the broker did not start: $(cat "$work/err")"
+echo "a broker listens on $bootstrap; kcat produces and consumes the same lines"
+LC_ALL=C grep -an '' "$lines" >"$work/sent"
+kcat -b "$bootstrap" -P -t lines -K: -z lz4 -X acks=all -l "$work/sent" || fail "kcat could not produce"
+kcat -b "$bootstrap" -C -t lines -K: -e -q >"$work/received" || fail "kcat could not consume"
+tally() { printf '%d lines, sha256 %.16s' "$(wc -l <"$1")" "$(sha256sum <"$1")"; }
+sent=$(tally "$work/sent")
+received=$(tally "$work/received")
+echo "  produced: $sent"
+echo "  consumed: $received"
+[ "$sent" = "$received" ] || fail "what came out is not what went in"
+kill -TERM "$broker"
+wait "$broker" || fail "the broker did not end well: $(cat "$work/err")"
+broker=
+echo "both sides agree; the broker is closed"
 
 cat <<END
 
@@ -68,5 +103,6 @@ while two consumer groups on threads of their own read it: one counted words, on
 to delivery. Then the engine was closed and opened again, and both groups went on where they had been.
 (The rate is that of the whole job: cutting lines, hashing words and counting them, on all threads at once. What the
 engine takes alone, README.md's figures say; and at full speed the latency is the time spent in the queue.)
-To read next: examples/quickstart/main.cc, then include/millrace/engine.h, and README.md for the map.
+Then a second engine was given a port, and kcat, a client of Kafka's, wrote the lines to it and read them back.
+To read next: examples/quickstart/main.cc and examples/broker/main.cc, then include/millrace/engine.h, and README.md for the map.
 END

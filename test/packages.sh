@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what building and testing needs from Debian's packages, where it is missing. As root, or it says what to install.
 #
-#   test/packages.sh [build|test|full]    build: compiler, CMake and libraries; test (default): what the tests use as well;
-#                                         full: what test/full.sh uses, too
+#   test/packages.sh [build|quickstart|test|full]    build: compiler, CMake and libraries; quickstart: and kcat; test (default):
+#                                                    what the tests use as well; full: what test/full.sh uses, too
 set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config ca-certificates libabsl-dev liblz4-dev libzstd-dev libsnappy-dev zlib1g-dev
@@ -14,9 +14,10 @@ full=(clang-19 clang-tidy-19 libclang-rt-19-dev gcovr libbenchmark-dev librocksd
 wanted=("${build[@]}")
 case ${1:-test} in
   build) ;;
+  quickstart) wanted+=(kcat) ;;
   test) wanted+=("${test[@]}") ;;
   full) wanted+=("${test[@]}" "${full[@]}") ;;
-  *) echo "usage: test/packages.sh [build|test|full]" >&2 && exit 2 ;;
+  *) echo "usage: test/packages.sh [build|quickstart|test|full]" >&2 && exit 2 ;;
 esac
 missing=()
 for package in "${wanted[@]}"; do
