@@ -179,19 +179,15 @@ absl::StatusOr<LogSlice> LogCursorImpl::ReadChunk(SegmentEnd end, size_t bytes_m
 std::optional<std::pair<uint32_t, Offset>> LogCursorImpl::SoundBehind(uint32_t position, Offset expected,
                                                                       SegmentEnd end) {
   std::array<std::byte, kBatchHeaderBytes> buffer;
-  {
-    MutexLock lock(&segment_->guard_mutex());
-    GuardReader* guard = segment_->guard_reader();
-    for (uint32_t from = position; guard != nullptr;) {
-      const auto found = guard->NextBatch(from);
-      if (!found.ok() || !found->has_value() || **found >= end.position || **found <= from) break;
-      const auto header = segment_->ReadHeader(**found, buffer);
-      if (!header.ok()) break;
-      const auto verdict = guard->Check(**found, header->data());
-      if (verdict.ok() && *verdict == GuardReader::Verdict::kMatches && header->base_offset() > expected)
-        return std::pair(**found, header->base_offset());
-      from = **found;
-    }
+  for (uint32_t from = position;;) {
+    const auto found = segment_->NextGuardedBatch(from);
+    if (!found.ok() || !found->has_value() || **found >= end.position || **found <= from) break;
+    const auto header = segment_->ReadHeader(**found, buffer);
+    if (!header.ok()) break;
+    const auto verdict = segment_->CheckHeader(**found, *header);
+    if (verdict.ok() && *verdict == GuardReader::Verdict::kMatches && header->base_offset() > expected)
+      return std::pair(**found, header->base_offset());
+    from = **found;
   }
   const auto sound_at = [&](uint32_t next) -> std::optional<std::pair<uint32_t, Offset>> {
     const auto header = segment_->ReadHeader(next, buffer);
@@ -326,10 +322,7 @@ bool IsBefore(Segment& segment, uint32_t position, SegmentEnd end, Offset offset
   if (!batch.ok() || batch->magic() != 2 || batch->base_offset() > offset ||
       batch->base_offset() < segment.base())
     return false;
-  MutexLock lock(&segment.guard_mutex());
-  GuardReader* const guard = segment.guard_reader();
-  if (guard == nullptr) return true;
-  const auto verdict = guard->Check(position, batch->data());
+  const auto verdict = segment.CheckHeader(position, *batch);
   return verdict.ok() && *verdict != GuardReader::Verdict::kDiffers;
 }
 
@@ -349,10 +342,7 @@ bool IsDamaged(const Segment& segment, uint32_t position) {
 bool IsHeader(Segment& segment, const BatchView& batch, uint32_t position, SegmentEnd end) {
   if (!IsWholeHeader(batch, end.position - position)) return false;
   if (position >= segment.trusted_from()) return true;
-  MutexLock lock(&segment.guard_mutex());
-  GuardReader* const guard = segment.guard_reader();
-  if (guard == nullptr) return true;
-  const auto verdict = guard->Check(position, batch.data());
+  const auto verdict = segment.CheckHeader(position, batch);
   return !verdict.ok() || *verdict != GuardReader::Verdict::kDiffers;
 }
 
@@ -363,12 +353,7 @@ std::optional<uint32_t> BehindDamage(Segment& segment, uint32_t before, uint32_t
                                      Offset offset) {
   std::array<std::byte, kBatchHeaderBytes> buffer;
   std::optional<uint32_t> next;
-  {
-    MutexLock lock(&segment.guard_mutex());
-    if (GuardReader* const guard = segment.guard_reader(); guard != nullptr) {
-      if (const auto found = guard->NextBatch(position); found.ok()) next = *found;
-    }
-  }
+  if (const auto found = segment.NextGuardedBatch(position); found.ok()) next = *found;
   if (!next.has_value()) {
     const auto damaged = segment.ReadHeader(position, buffer);
     const bool plausible =

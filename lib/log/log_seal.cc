@@ -123,9 +123,8 @@ absl::Status LogImpl::SealFiles(const std::shared_ptr<Segment>& segment, int64_t
   MILLRACE_ASSIGN_OR_RETURN(seal.transaction_index_crc,
                             write(kTransactionIndexSuffix, indexes.transactions.bytes()));
   MILLRACE_ASSIGN_OR_RETURN(const auto file, env_.files->Open(PathOf(base, kGuardSuffix), OpenMode::kCreate));
-  if (segment->trusted_from() > 0) {
-    MutexLock lock(&segment->guard_mutex());
-    if (segment->guard_is_foreign()) MILLRACE_RETURN_IF_ERROR(file->Truncate(0));
+  if (segment->trusted_from() > 0 && segment->guard_is_foreign()) {
+    MILLRACE_RETURN_IF_ERROR(file->Truncate(0));
   }
   MILLRACE_ASSIGN_OR_RETURN(BatchGuard guard, BatchGuard::Resume(file.get(), base, end.position));
   MILLRACE_RETURN_IF_ERROR(CoverFound(*segment, end, &guard));

@@ -216,7 +216,7 @@ bool Segment::IsOwnGuard(GuardReader* guard) const {
   return looked_at < 2;
 }
 
-GuardReader* Segment::guard_reader() {
+GuardReader* Segment::Guard() {
   if (!guard_tried_) {
     guard_tried_ = true;
     auto file = options_.files->Open(JoinPath(options_.directory, SegmentFileName(base_, kGuardSuffix)),
@@ -236,6 +236,26 @@ GuardReader* Segment::guard_reader() {
     }
   }
   return guard_.has_value() ? &*guard_ : nullptr;
+}
+
+absl::StatusOr<GuardReader::Verdict> Segment::CheckHeader(uint32_t position, const BatchView& header) {
+  MutexLock lock(&guard_mutex_);
+  GuardReader* const guard = Guard();
+  if (guard == nullptr) return GuardReader::Verdict::kNotCovered;
+  return guard->Check(position, header.data());
+}
+
+absl::StatusOr<std::optional<uint32_t>> Segment::NextGuardedBatch(uint32_t position) {
+  MutexLock lock(&guard_mutex_);
+  GuardReader* const guard = Guard();
+  if (guard == nullptr) return std::nullopt;
+  return guard->NextBatch(position);
+}
+
+bool Segment::guard_is_foreign() {
+  MutexLock lock(&guard_mutex_);
+  Guard();
+  return guard_foreign_;
 }
 
 namespace {
@@ -263,7 +283,7 @@ absl::StatusOr<const SegmentIndexes*> Segment::LoadIndexes(int64_t index_interva
   std::optional<GuardSeal> seal;
   {
     MutexLock guard_lock(&guard_mutex_);
-    if (GuardReader* guard = guard_reader(); guard != nullptr) seal = guard->seal();
+    if (GuardReader* guard = Guard(); guard != nullptr) seal = guard->seal();
   }
   auto made = std::make_unique<SegmentIndexes>(base_);
   const auto path = [&](std::string_view suffix) {

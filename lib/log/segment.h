@@ -147,17 +147,17 @@ class Segment {
   bool side_files() const { return side_files_; }
   void set_side_files(bool there) { side_files_ = there; }
 
-  // The guard of the batches that were loaded from the disk; null if there is none that can be used.
-  // Thread-safe, but for use of the result: lock guard_mutex().
-  Mutex& guard_mutex() ABSL_LOCK_RETURNED(guard_mutex_) { return guard_mutex_; }
-  GuardReader* guard_reader() ABSL_EXCLUSIVE_LOCKS_REQUIRED(guard_mutex_);
-  // Whether the file of its guard was found to be of another segment.
-  bool guard_is_foreign() ABSL_EXCLUSIVE_LOCKS_REQUIRED(guard_mutex_) {
-    guard_reader();
-    return guard_foreign_;
-  }
+  // What the guard of the batches that were loaded from the disk says of the header read from `position`:
+  // kNotCovered, too, if there is no guard that can be used. Thread-safe.
+  absl::StatusOr<GuardReader::Verdict> CheckHeader(uint32_t position, const BatchView& header);
+  // GuardReader::NextBatch; nullopt, too, if there is no guard that can be used. Thread-safe.
+  absl::StatusOr<std::optional<uint32_t>> NextGuardedBatch(uint32_t position);
+  // Whether the file of its guard was found to be of another segment. Thread-safe.
+  bool guard_is_foreign();
 
  private:
+  // Null if there is none that can be used.
+  GuardReader* Guard() ABSL_EXCLUSIVE_LOCKS_REQUIRED(guard_mutex_);
   bool IsOwnGuard(GuardReader* guard) const;
   Segment(const Options& options, Offset base) : options_(options), base_(base) {}
   absl::Status MapFile(uint64_t bytes, MapAccess access);
