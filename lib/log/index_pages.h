@@ -32,6 +32,22 @@ inline size_t EntriesWithoutZeroTail(std::span<const std::byte> bytes, size_t en
   return entries;
 }
 
+// How many of the entries 0 to `entries` - 1 fulfil `holds`, which the first ones do and none behind them.
+template <typename Holds>
+size_t CountWhile(size_t entries, Holds holds) {
+  size_t low = 0;
+  size_t high = entries;
+  while (low < high) {
+    const size_t middle = low + (high - low) / 2;
+    if (holds(middle)) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
 // Single-threaded; lives for one search.
 class IndexPages {
  public:

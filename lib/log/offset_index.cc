@@ -57,31 +57,13 @@ OffsetPosition OffsetIndex::At(size_t i) const {
 }
 
 OffsetPosition OffsetIndex::Floor(Offset target) const {
-  size_t low = 0;
-  size_t high = size();
-  while (low < high) {
-    const size_t middle = low + (high - low) / 2;
-    if (At(middle).offset <= target) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  return low == 0 ? OffsetPosition{base_, 0} : At(low - 1);
+  const size_t below = CountWhile(size(), [&](size_t i) { return At(i).offset <= target; });
+  return below == 0 ? OffsetPosition{base_, 0} : At(below - 1);
 }
 
 OffsetPosition OffsetIndex::CeilingPosition(uint32_t position) const {
-  size_t low = 0;
-  size_t high = size();
-  while (low < high) {
-    const size_t middle = low + (high - low) / 2;
-    if (At(middle).position < position) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  return low == size() ? OffsetPosition{kNoOffset, UINT32_MAX} : At(low);
+  const size_t below = CountWhile(size(), [&](size_t i) { return At(i).position < position; });
+  return below == size() ? OffsetPosition{kNoOffset, UINT32_MAX} : At(below);
 }
 
 void OffsetIndex::TruncateTo(Offset offset) {

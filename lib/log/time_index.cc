@@ -54,17 +54,8 @@ TimestampPosition TimeIndex::At(size_t i) const {
 }
 
 TimestampPosition TimeIndex::Floor(Timestamp target) const {
-  size_t low = 0;
-  size_t high = size();
-  while (low < high) {
-    const size_t middle = low + (high - low) / 2;
-    if (At(middle).timestamp <= target) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  return low == 0 ? TimestampPosition{kNoTimestamp, base_} : At(low - 1);
+  const size_t below = CountWhile(size(), [&](size_t i) { return At(i).timestamp <= target; });
+  return below == 0 ? TimestampPosition{kNoTimestamp, base_} : At(below - 1);
 }
 
 void TimeIndex::TruncateTo(Offset offset) {
