@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <string>
 
 #include "absl/strings/cord.h"
 #include "base/endian.h"
+#include "base/parse_number.h"
 #include "base/strings.h"
 
 namespace millrace::inline v0 {
@@ -218,10 +218,8 @@ absl::Status Error(ErrorCode code, std::string_view message) {
 ErrorCode ErrorCodeOf(const absl::Status& status) {
   if (status.ok()) return ErrorCode::kNone;
   if (const auto text = PayloadOf(status, kCodeUrl)) {
-    int16_t code = 0;
-    const char* const end = text->data() + text->size();
-    const auto [at, error] = std::from_chars(text->data(), end, code);
-    if (error == std::errc() && at == end && code != 0) return ErrorCode{code};
+    const std::optional<int16_t> code = ParseNumber<int16_t>(*text);
+    if (code.has_value() && *code != 0) return ErrorCode{*code};
   }
   return FromCanonical(status.code());
 }

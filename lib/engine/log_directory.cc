@@ -1,10 +1,10 @@
 #include "engine/log_directory.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <utility>
 
+#include "base/parse_number.h"
 #include "base/return_if_error.h"
 #include "base/strings.h"
 #include "log/log_files.h"
@@ -20,11 +20,9 @@ namespace {
 std::optional<TopicPartition> ParsePartition(std::string_view name) {
   const size_t dash = name.rfind('-');
   if (dash == std::string_view::npos) return std::nullopt;
-  int32_t number = 0;
-  const char* const end = name.data() + name.size();
-  const auto [rest, error] = std::from_chars(name.data() + dash + 1, end, number);
-  if (error != std::errc() || rest != end || number < 0) return std::nullopt;
-  TopicPartition partition{std::string(name.substr(0, dash)), PartitionId(number)};
+  const std::optional<int32_t> number = ParseNumber<int32_t>(name.substr(dash + 1));
+  if (!number.has_value() || *number < 0) return std::nullopt;
+  TopicPartition partition{std::string(name.substr(0, dash)), PartitionId(*number)};
   // Not "orders-03", which is nobody's.
   if (partition.ToString() != name) return std::nullopt;
   return partition;

@@ -1,9 +1,9 @@
 #include "log/log_compaction.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
+#include "base/parse_number.h"
 #include "base/return_if_error.h"
 #include "log/log_files.h"
 #include "log/text_checkpoints.h"
@@ -21,11 +21,9 @@ constexpr std::string_view kNameOfSingleLog = "log-0";
 std::optional<TopicPartition> ParseLogName(std::string_view name) {
   const size_t dash = name.rfind('-');
   if (dash == std::string_view::npos || dash == 0 || dash + 1 == name.size()) return std::nullopt;
-  int32_t partition = 0;
-  const char* const end = name.data() + name.size();
-  const auto parsed = std::from_chars(name.data() + dash + 1, end, partition);
-  if (parsed.ec != std::errc() || parsed.ptr != end || partition < 0) return std::nullopt;
-  return TopicPartition{.topic = std::string(name.substr(0, dash)), .partition = PartitionId(partition)};
+  const std::optional<int32_t> partition = ParseNumber<int32_t>(name.substr(dash + 1));
+  if (!partition.has_value() || *partition < 0) return std::nullopt;
+  return TopicPartition{.topic = std::string(name.substr(0, dash)), .partition = PartitionId(*partition)};
 }
 
 CleanerCheckpoint::CleanerCheckpoint(FileSystem* files, std::string_view directory)

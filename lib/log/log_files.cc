@@ -1,13 +1,12 @@
 #include "log/log_files.h"
 
 #include <algorithm>
-#include <charconv>
 #include <memory>
 #include <string>
-#include <system_error>
 
 #include "absl/strings/str_format.h"
 #include "base/check.h"
+#include "base/parse_number.h"
 #include "base/return_if_error.h"
 #include "base/strings.h"
 #include "millrace/status.h"
@@ -33,13 +32,11 @@ std::string SegmentFileName(Offset base, std::string_view suffix) {
 
 std::optional<SegmentFile> ParseSegmentFileName(std::string_view name) {
   if (name.size() <= kBaseDigits + 1 || name[kBaseDigits] != '.') return std::nullopt;
-  int64_t base = 0;
-  const char* const end = name.data() + kBaseDigits;
-  // A sign would be taken by from_chars.
+  // A sign would be taken for a part of the number.
   if (name[0] < '0' || name[0] > '9') return std::nullopt;
-  const auto [at, error] = std::from_chars(name.data(), end, base);
-  if (error != std::errc() || at != end) return std::nullopt;
-  return SegmentFile{.base = Offset(base), .suffix = name.substr(kBaseDigits)};
+  const std::optional<int64_t> base = ParseNumber<int64_t>(name.substr(0, kBaseDigits));
+  if (!base.has_value()) return std::nullopt;
+  return SegmentFile{.base = Offset(*base), .suffix = name.substr(kBaseDigits)};
 }
 
 std::string JoinPath(std::string_view directory, std::string_view name) {

@@ -3,23 +3,13 @@
 #ifndef MILLRACE_LOG_TEXT_LINES_H_
 #define MILLRACE_LOG_TEXT_LINES_H_
 
-#include <charconv>
-#include <cstdint>
+#include <cstddef>
 #include <optional>
 #include <string_view>
-#include <system_error>
+
+#include "base/parse_number.h"
 
 namespace millrace::inline v0 {
-
-// All of `text` as a decimal number without a plus sign; nullopt for anything else.
-template <typename T>
-std::optional<T> ParseNumber(std::string_view text) {
-  T value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [at, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || at != end) return std::nullopt;
-  return value;
-}
 
 // Hands out what lies between separators. "a\nb\n" has two lines; a missing last separator is no matter.
 class TextLines {

@@ -1,8 +1,8 @@
 #include "millrace/mirror.h"
 
 #include <algorithm>
-#include <charconv>
 
+#include "base/parse_number.h"
 #include "base/return_if_error.h"
 #include "base/strings.h"
 #include "millrace/status.h"
@@ -19,10 +19,9 @@ constexpr absl::Duration kLookTime = absl::Seconds(10);
 constexpr absl::Duration kPollTime = absl::Milliseconds(100);
 
 std::optional<Offset> ParseOffset(std::string_view text) {
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
-  return Offset(value);
+  const std::optional<int64_t> value = ParseNumber<int64_t>(text);
+  if (!value.has_value() || *value < 0) return std::nullopt;
+  return Offset(*value);
 }
 
 }  // namespace

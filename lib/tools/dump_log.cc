@@ -1,12 +1,12 @@
 #include "tools/dump_log.h"
 
 #include <algorithm>
-#include <charconv>
 #include <memory>
 #include <span>
 #include <string>
 
 #include "base/endian.h"
+#include "base/parse_number.h"
 #include "base/strings.h"
 #include "millrace/record.h"
 
@@ -115,10 +115,8 @@ std::string_view BaseName(std::string_view path) {
 // The number that a segment's file is named by; nullopt for another name.
 std::optional<int64_t> StartOffset(std::string_view path) {
   const std::string_view name = BaseName(path);
-  int64_t offset = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), offset);
-  if (error != std::errc() || end == name.data() + name.size() || *end != '.') return std::nullopt;
-  return offset;
+  const size_t dot = name.find('.');
+  return dot == std::string_view::npos ? std::nullopt : ParseNumber<int64_t>(name.substr(0, dot));
 }
 
 }  // namespace

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <utility>
 
+#include "base/parse_number.h"
 #include "base/strings.h"
 
 namespace millrace::inline v0::tools {
@@ -148,15 +148,14 @@ std::vector<std::string> Flags::All(std::string_view name) const {
 }
 
 absl::StatusOr<int64_t> ParseInt(std::string_view what, std::string_view text, int64_t min, int64_t max) {
-  int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) {
+  const std::optional<int64_t> value = ParseNumber<int64_t>(text);
+  if (!value.has_value()) {
     return UsageError(
         StrCat("Cannot parse argument '", text, "' of option ", what, ": a whole number is wanted"));
   }
-  if (value < min) return UsageError(StrCat(what, " must be at least ", min, ", not ", value));
-  if (value > max) return UsageError(StrCat(what, " must be at most ", max, ", not ", value));
-  return value;
+  if (*value < min) return UsageError(StrCat(what, " must be at least ", min, ", not ", *value));
+  if (*value > max) return UsageError(StrCat(what, " must be at most ", max, ", not ", *value));
+  return *value;
 }
 
 absl::StatusOr<std::optional<int64_t>> Flags::Int(std::string_view name, int64_t min, int64_t max) const {
@@ -176,12 +175,11 @@ absl::StatusOr<int64_t> Flags::IntOr(std::string_view name, int64_t fallback, in
 absl::StatusOr<std::optional<double>> Flags::Double(std::string_view name) const {
   if (!has(name)) return std::optional<double>();
   const std::string text = Get(name);
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) {
+  const std::optional<double> value = ParseNumber<double>(text);
+  if (!value.has_value()) {
     return UsageError(StrCat("Cannot parse argument '", text, "' of option ", name, ": a number is wanted"));
   }
-  return std::optional<double>(value);
+  return value;
 }
 
 absl::StatusOr<Properties> Flags::KeyValues(std::string_view name) const {

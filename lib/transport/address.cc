@@ -1,7 +1,6 @@
 #include "transport/address.h"
 
-#include <charconv>
-
+#include "base/parse_number.h"
 #include "base/strings.h"
 #include "millrace/status.h"
 
@@ -35,12 +34,9 @@ absl::StatusOr<HostPort> ParseHostPort(std::string_view address) {
   }
   if (!IsHost(host)) return Refused(address, "its host has a character that no host has");
 
-  HostPort parsed{.host = std::string(host)};
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), parsed.port);
-  if (error != std::errc() || end != port.data() + port.size()) {
-    return Refused(address, StrCat("'", port, "' is no port (0 to 65535)"));
-  }
-  return parsed;
+  const auto number = ParseNumber<decltype(HostPort::port)>(port);
+  if (!number.has_value()) return Refused(address, StrCat("'", port, "' is no port (0 to 65535)"));
+  return HostPort{.host = std::string(host), .port = *number};
 }
 
 std::string FormatHostPort(const HostPort& address) {
