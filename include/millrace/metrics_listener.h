@@ -47,7 +47,7 @@ struct MetricsListenerOptions {
 class MILLRACE_EXPORT MetricsListener {
  public:
   // Errors: those of Validate and of Transport::Listen.
-  static absl::StatusOr<std::unique_ptr<MetricsListener>> Start(MetricsListenerOptions options);
+  static absl::StatusOr<std::unique_ptr<MetricsListener>> Start(const MetricsListenerOptions& options);
   // Ends what is under way; when it returns nothing of it runs any more.
   virtual ~MetricsListener() = default;
 

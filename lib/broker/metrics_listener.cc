@@ -70,7 +70,8 @@ absl::Status MetricsListenerOptions::Validate() const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<MetricsListener>> MetricsListener::Start(MetricsListenerOptions options) {
+absl::StatusOr<std::unique_ptr<MetricsListener>> MetricsListener::Start(
+    const MetricsListenerOptions& options) {
   MILLRACE_RETURN_IF_ERROR(options.Validate());
   // Every Engine is an EngineImpl: there is no other way to get one.
   auto* const engine = static_cast<EngineImpl*>(options.engine);

@@ -118,11 +118,12 @@ void GroupCoordinator::ConsumerHeartbeat(ConsumerHeartbeatRequest request, Consu
   Group* const found = Find(request.group);
   const bool joins = request.member_epoch == kJoinEpoch;
   const bool is_consumer = found != nullptr && found->consumer.has_value();
-  if (result.ok() && !is_consumer && !joins) {
+  if (!result.ok()) return Answer(done, ConsumerHeartbeatResponse{.result = std::move(result)});
+  if (!is_consumer && !joins) {
     result = {.error = ErrorCode::kGroupIdNotFound,
               .message = "there is no such group of the consumer protocol"};
+    return Answer(done, ConsumerHeartbeatResponse{.result = std::move(result)});
   }
-  if (!result.ok()) return Answer(done, ConsumerHeartbeatResponse{.result = std::move(result)});
   if (request.member_epoch < 0) return ConsumerLeave(*found, request, std::move(done), now);
   if (request.member_id.empty()) request.member_id = NewMemberId(request.client_id);
 

@@ -55,17 +55,19 @@ class Shard : public std::enable_shared_from_this<Shard> {
   }
 
   void Submit(Step step) {
-    ErrorCode refused = ErrorCode::kNone;
+    Step refused;
+    ErrorCode why = ErrorCode::kNone;
     {
       MutexLock lock(&mutex_);
-      refused = unavailable_;
-      if (refused == ErrorCode::kNone) {
+      why = unavailable_;
+      if (why == ErrorCode::kNone) {
         queue_.push_back(std::move(step));
-        if (busy_) return;
-        busy_ = true;
+        if (std::exchange(busy_, true)) return;
+      } else {
+        refused = std::move(step);
       }
     }
-    if (refused != ErrorCode::kNone) return step(nullptr, Now{}, refused);
+    if (refused) return refused(nullptr, Now{}, why);
     Run(std::nullopt);
   }
 

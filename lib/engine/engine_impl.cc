@@ -137,7 +137,7 @@ absl::Status EngineImpl::CheckOpen(bool for_change) const {
 // --- Parts
 
 absl::StatusOr<std::unique_ptr<Producer>> EngineImpl::NewProducer(ProducerOptions options) {
-  return MakeProducer(this, std::move(options));
+  return MakeProducer(this, options);
 }
 
 absl::StatusOr<std::unique_ptr<Consumer>> EngineImpl::NewConsumer(ConsumerOptions options) {

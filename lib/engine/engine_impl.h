@@ -209,7 +209,7 @@ class MILLRACE_EXPORT EngineImpl final : public Engine {
 };
 
 // Defined in producer_impl.cc and consumer_impl.cc.
-absl::StatusOr<std::unique_ptr<Producer>> MakeProducer(EngineImpl* engine, ProducerOptions options);
+absl::StatusOr<std::unique_ptr<Producer>> MakeProducer(EngineImpl* engine, const ProducerOptions& options);
 absl::StatusOr<std::unique_ptr<Consumer>> MakeConsumer(EngineImpl* engine, ConsumerOptions options);
 
 }  // namespace millrace::inline v0

@@ -281,7 +281,7 @@ void ConsumerMembership::Leave() {
   if (known && !instance_id().has_value()) {
     options_.service->Leave(
         {.group = options_.group, .members = {{.member_id = member_id, .reason = "consumer closed"}}},
-        [](LeaveGroupResponse) {});
+        [](const LeaveGroupResponse&) {});
   }
   topics_.clear();
   state_ = State::kOut;

@@ -57,13 +57,13 @@ void Heartbeat::Beat() {
       options_.service->Leave(
           {.group = options_.group,
            .members = {{.member_id = request.member_id, .reason = "max.poll.interval.ms exceeded"}}},
-          [](LeaveGroupResponse) {});
+          [](const LeaveGroupResponse&) {});
     }
     return;
   }
   const int32_t generation = request.generation;
   options_.service->Heartbeat(std::move(request),
-                              [self = shared_from_this(), generation](HeartbeatResponse response) {
+                              [self = shared_from_this(), generation](const HeartbeatResponse& response) {
                                 bool concerned = false;
                                 {
                                   MutexLock lock(&self->mutex_);

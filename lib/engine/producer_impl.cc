@@ -8,7 +8,7 @@
 
 namespace millrace::inline v0 {
 
-absl::StatusOr<std::unique_ptr<Producer>> MakeProducer(EngineImpl* engine, ProducerOptions options) {
+absl::StatusOr<std::unique_ptr<Producer>> MakeProducer(EngineImpl* engine, const ProducerOptions& options) {
   MILLRACE_RETURN_IF_ERROR(options.Validate());
   MILLRACE_RETURN_IF_ERROR(engine->CheckOpen(/*for_change=*/true));
   ProducerId id = kNoProducerId;
@@ -252,8 +252,14 @@ absl::Status ProducerImpl::SendBatch(const TopicHandle& topic, PartitionId parti
     MILLRACE_RETURN_IF_ERROR(CheckRecord(*state, *view, record, RecordBound(record), partition));
   }
   MILLRACE_ASSIGN_OR_RETURN(Accumulator * at, state->At(*view, partition));
+  // Called where a batch is durable, or, with no acks, at once.
   std::shared_ptr<BatchCallback> shared;
-  if (done && options_.acks != Acks::kNone) shared = std::make_shared<BatchCallback>(std::move(done));
+  BatchCallback at_once;
+  if (options_.acks == Acks::kNone) {
+    at_once = std::move(done);
+  } else if (done) {
+    shared = std::make_shared<BatchCallback>(std::move(done));
+  }
   const Timestamp now = clock_->CoarseWall();
   std::optional<MonotonicNanos> deadline;
   size_t from = 0;
@@ -278,7 +284,7 @@ absl::Status ProducerImpl::SendBatch(const TopicHandle& topic, PartitionId parti
       at->Fail(shared, status, static_cast<int64_t>(records.size() - from));
       return absl::OkStatus();
     }
-    if (options_.acks == Acks::kNone && done) done(AppendedBatch{.partition = partition});
+    if (at_once) at_once(AppendedBatch{.partition = partition});
     from = to;
   }
   return absl::OkStatus();

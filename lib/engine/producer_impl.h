@@ -190,7 +190,8 @@ class ProducerImpl final : public Producer, public EngineClient {
   TimerId timer_ ABSL_GUARDED_BY(list_mutex_);
   const std::shared_ptr<Token> token_ = std::make_shared<Token>();
 
-  friend absl::StatusOr<std::unique_ptr<Producer>> MakeProducer(EngineImpl* engine, ProducerOptions options);
+  friend absl::StatusOr<std::unique_ptr<Producer>> MakeProducer(EngineImpl* engine,
+                                                                const ProducerOptions& options);
 };
 
 }  // namespace millrace::inline v0

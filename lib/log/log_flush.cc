@@ -185,18 +185,21 @@ void LogImpl::PoisonLocked(const absl::Status& status) {
 }
 
 void LogImpl::OnDurable(Offset end, absl::AnyInvocable<void(absl::Status)> done) {
+  absl::AnyInvocable<void(absl::Status)> settled;
   absl::Status error;
   bool post = false;
   {
     MutexLock lock(&sync_mutex_);
-    if (flushed_offset() < end && sync_error_.ok()) {
+    const bool flushed = flushed_offset() >= end;
+    if (flushed || !sync_error_.ok()) {
+      if (!flushed) error = sync_error_;
+      settled = std::move(done);
+    } else {
       durable_.emplace(end, std::move(done));
       post = !std::exchange(durable_posted_, true);
-    } else if (flushed_offset() < end) {
-      error = sync_error_;
     }
   }
-  if (done) return std::move(done)(error);
+  if (settled) return settled(error);
   if (post) Background([](LogImpl* log) { log->RunDurable(); });
 }
 

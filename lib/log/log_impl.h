@@ -171,7 +171,7 @@ class LogImpl final : public Log, public CleanableLog {
   explicit LogImpl(Open open);
 
   // --- Opening (log_open.cc, log_recovery.cc)
-  absl::Status Start(LogEntry entry, RecoveryReport* report);
+  absl::Status Start(const LogEntry& entry, RecoveryReport* report);
   absl::StatusOr<RecoveredLog> Recover(const LogEntry& entry, RecoveryReport* report);
   bool HasBytes(Offset base, uint32_t bytes) const;
   std::optional<ControlState> StateInSlot(const ControlSlot& slot) const;

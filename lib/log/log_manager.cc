@@ -216,7 +216,7 @@ std::shared_ptr<const TopicConfig> LogManager::ConfigOf(const std::string& name)
 
 absl::StatusOr<std::shared_ptr<LogImpl>> LogManager::OpenLog(const std::string& name, uint32_t log_no,
                                                              bool fresh,
-                                                             std::shared_ptr<const TopicConfig> config,
+                                                             const std::shared_ptr<const TopicConfig>& config,
                                                              RecoveryReport* report) {
   std::optional<LogEntry> entry;
   if (options_.read_only) {

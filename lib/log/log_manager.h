@@ -205,7 +205,7 @@ class LogManager {
   // Waits until it is not busy; null if there is none.
   Entry* FindIdle(std::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<std::shared_ptr<LogImpl>> OpenLog(const std::string& name, uint32_t log_no, bool fresh,
-                                                   std::shared_ptr<const TopicConfig> config,
+                                                   const std::shared_ptr<const TopicConfig>& config,
                                                    RecoveryReport* report);
   std::vector<Named> OpenLogs() const;
   absl::Status CloseLogs(MonotonicNanos deadline);

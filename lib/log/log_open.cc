@@ -29,7 +29,7 @@ absl::StatusOr<std::unique_ptr<Log>> Log::Open(std::string_view directory, LogOp
   open.context = open.own_context.get();
   open.directory = std::string(directory);
   open.name = std::string(directory);
-  open.options = std::move(options);
+  open.options = options;
   ManifestFile& manifest = open.context->manifest();
   std::optional<LogEntry> entry = manifest.FindDirectory("");
   if (!entry.has_value()) {
@@ -48,11 +48,11 @@ absl::StatusOr<std::unique_ptr<Log>> Log::Open(std::string_view directory, LogOp
 absl::StatusOr<std::unique_ptr<LogImpl>> LogImpl::OpenIn(Open open, RecoveryReport* report) {
   RecoveryReport ignored;
   if (report == nullptr) report = &ignored;
-  LogEntry entry = std::move(open.entry);
+  const LogEntry entry = std::move(open.entry);
   open.entry.log_no = entry.log_no;
   auto log = std::unique_ptr<LogImpl>(new LogImpl(std::move(open)));
   const MonotonicNanos began = log->env_.clock->Monotonic();
-  if (const absl::Status started = log->Start(std::move(entry), report); !started.ok()) {
+  if (const absl::Status started = log->Start(entry, report); !started.ok()) {
     // Nothing of it is known: nothing is to be written.
     log->Abandon();
     return started;
@@ -75,7 +75,7 @@ LogImpl::LogImpl(Open open)
       read_only_(open.context->read_only()),
       pinned_bytes_max_(open.options.pinned_bytes_max),
       background_(std::make_shared<BackgroundState>()),
-      config_(std::move(open.options.config)),
+      config_(open.options.config),
       segment_bytes_(config_.segment_bytes) {
   MutexLock lock(&background_->mutex);
   background_->log = this;
@@ -87,7 +87,7 @@ LogImpl::~LogImpl() {
   background_->log = nullptr;
 }
 
-absl::Status LogImpl::Start(LogEntry entry, RecoveryReport* report) {
+absl::Status LogImpl::Start(const LogEntry& entry, RecoveryReport* report) {
   if (!fresh_) MILLRACE_RETURN_IF_ERROR(LoadDamage());
   MILLRACE_ASSIGN_OR_RETURN(RecoveredLog recovered, Recover(entry, report));
   report->end_offset = recovered.segments.back().next_offset;
@@ -198,7 +198,7 @@ absl::Status LogImpl::Reconfigure(TopicConfig config) {
   // The mapping of the active segment was made for the old size: a larger one holds from the next segment on.
   const bool grew = config.segment_bytes > config_.segment_bytes && active_ != nullptr && position_ > 0;
   segment_bytes_.store(config.segment_bytes, std::memory_order_relaxed);
-  config_ = std::move(config);
+  config_ = config;
   limit_ = 0;
   plain_ = false;
   return grew ? RollLocked() : absl::OkStatus();

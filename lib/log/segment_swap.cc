@@ -23,7 +23,7 @@ std::string PathOf(std::string_view directory, Offset base, std::string_view suf
   return JoinPath(directory, StrCat(SegmentFileName(base, suffix), more));
 }
 
-absl::Status UnlessNotFound(absl::Status status) {
+absl::Status UnlessNotFound(const absl::Status& status) {
   return absl::IsNotFound(status) ? absl::OkStatus() : status;
 }
 

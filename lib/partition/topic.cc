@@ -60,7 +60,7 @@ void Topic::SetPartitionCount(int32_t count) {
   version_.fetch_add(1, std::memory_order_release);
 }
 
-absl::Status Topic::SetConfig(std::shared_ptr<const TopicConfig> config) {
+absl::Status Topic::SetConfig(const std::shared_ptr<const TopicConfig>& config) {
   {
     MutexLock lock(&mutex_);
     config_ = config;

@@ -104,7 +104,7 @@ absl::Status TopicsState::Apply(uint8_t type, std::span<const std::byte> payload
     case TopicRecordType::kConfig: {
       TopicConfig config;
       MILLRACE_RETURN_IF_ERROR(ReadConfig(&from, &config));
-      found->second.config = std::move(config);
+      found->second.config = config;
       break;
     }
     default:

@@ -54,7 +54,7 @@ class MILLRACE_EXPORT Topic {
   friend class TopicRegistry;
 
   void SetPartitionCount(int32_t count);
-  absl::Status SetConfig(std::shared_ptr<const TopicConfig> config);
+  absl::Status SetConfig(const std::shared_ptr<const TopicConfig>& config);
   absl::Status Delete();
   // Deleted by another process: as Delete, but its files are not ours.
   void Forget();

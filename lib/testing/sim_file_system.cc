@@ -162,7 +162,9 @@ class SimFileSystemImpl final : public SimFileSystem, private MemoryHooks {
       stop = life_ == Life::kDying;
       if (life_ == Life::kAlive) {
         ++calls_[static_cast<size_t>(operation)];
-        if (stop_in_ == 0 || --stop_in_ > 0) return Judge(operation, path, node);
+        if (stop_in_ == 0) return Judge(operation, path, node);
+        --stop_in_;
+        if (stop_in_ > 0) return Judge(operation, path, node);
         if (stop_half_ && operation == FileOperation::kWrite) {
           life_ = Life::kDying;
           return {.status = Dead(operation, path), .half = true};

@@ -189,7 +189,7 @@ class TransportLab {
   const TransportWorld& world() const { return world_; }
 
   // Listens, with handlers that follow `script`. Null if it cannot, which is reported.
-  std::unique_ptr<Listener> Listen(ProbeScript script, ListenOptions options = {},
+  std::unique_ptr<Listener> Listen(const ProbeScript& script, ListenOptions options = {},
                                    std::string_view address = {}) {
     auto listener = transport_->Listen(
         address.empty() ? world_.address : address,

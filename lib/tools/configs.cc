@@ -155,8 +155,8 @@ std::string_view SourceName(int8_t source) {
                                          "DYNAMIC_BROKER_LOGGER_CONFIG",
                                          "DYNAMIC_CLIENT_METRICS_CONFIG",
                                          "DYNAMIC_GROUP_CONFIG"};
-  const auto index = static_cast<size_t>(source);
-  return source >= 0 && index < std::size(kNames) ? kNames[index] : kNames[0];
+  const auto index = static_cast<uint8_t>(source);
+  return index < std::size(kNames) ? kNames[index] : kNames[0];
 }
 
 bool IsDynamic(const Entity& entity, int8_t source) {

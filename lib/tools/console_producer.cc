@@ -191,7 +191,7 @@ absl::Status SendLine(Producer& producer, const TopicHandle& handle, const Parse
   Record record{.headers = headers};
   if (line.key.has_value()) record.key = *line.key;
   if (line.value.has_value()) record.value = *line.value;
-  return producer.Send(handle, record, [failures, topic](absl::StatusOr<Appended> appended) {
+  return producer.Send(handle, record, [failures, topic](const absl::StatusOr<Appended>& appended) {
     if (!appended.ok()) failures->Add(topic, appended.status());
   });
 }

@@ -237,7 +237,7 @@ absl::StatusOr<PerfSetting> PerfSettingOf(const Call& call) {
 // Values one after another.
 class Payloads {
  public:
-  Payloads(const PerfSetting& setting) : setting_(setting), random_(Random::Seeded(0)) {
+  explicit Payloads(const PerfSetting& setting) : setting_(setting), random_(Random::Seeded(0)) {
     value_.resize(static_cast<size_t>(setting.record_size));
   }
   std::string_view Next(int64_t number) {
@@ -297,7 +297,7 @@ absl::Status SendAll(Call& call, Producer& producer, const PerfSetting& setting,
     const bool steady = setting.warmup > 0 && i >= setting.warmup;
     absl::Status sent =
         producer.Send(*topic, {.value = value},
-                      [results, clock, sent_ms, bytes, steady](absl::StatusOr<Appended> appended) {
+                      [results, clock, sent_ms, bytes, steady](const absl::StatusOr<Appended>& appended) {
                         const int64_t latency = clock->Monotonic().value() / 1'000'000 - sent_ms;
                         MutexLock lock(&results->mutex);
                         if (!appended.ok()) {

@@ -46,8 +46,8 @@ MemoryConnection::MemoryConnection(std::shared_ptr<MemoryNetwork> network,
 
 MemoryConnection::MemoryConnection(std::shared_ptr<MemoryNetwork> network,
                                    std::shared_ptr<MemoryConnections> connections, std::string peer_address,
-                                   std::shared_ptr<ListenerState> listener, std::shared_ptr<MemoryPipe> in,
-                                   std::shared_ptr<MemoryPipe> out)
+                                   const std::shared_ptr<ListenerState>& listener,
+                                   std::shared_ptr<MemoryPipe> in, std::shared_ptr<MemoryPipe> out)
     : StreamConnection(network->env().clock, listener, std::move(peer_address), listener->address()),
       network_(std::move(network)),
       connections_(std::move(connections)),

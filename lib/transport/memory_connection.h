@@ -43,7 +43,7 @@ class MemoryConnection final : public StreamConnection, public PipeEnd {
                    const ConnectionOptions& options);
   // The accepting side.
   MemoryConnection(std::shared_ptr<MemoryNetwork> network, std::shared_ptr<MemoryConnections> connections,
-                   std::string peer_address, std::shared_ptr<ListenerState> listener,
+                   std::string peer_address, const std::shared_ptr<ListenerState>& listener,
                    std::shared_ptr<MemoryPipe> in, std::shared_ptr<MemoryPipe> out);
 
   // Of its network, from 1.
