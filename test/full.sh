@@ -3,7 +3,7 @@
 #
 #   test/full.sh [clang|fuzz|coverage|tidy|bench]...        default: all of them
 #
-# clang: a clang-19 build with -Wthread-safety, all tests. fuzz: each fuzzer for MILLRACE_FUZZ_SECONDS (default 600). coverage:
+# clang: a clang-19 build of everything with -Werror -Wthread-safety, all tests. fuzz: each fuzzer for MILLRACE_FUZZ_SECONDS (default 600). coverage:
 # lines of lib/ by gcovr, at least 90 %. tidy: clang-tidy. bench: bench/run.sh, into build/bench.json. Builds in build/.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -23,7 +23,8 @@ configure() { # PRESET OR NAME, CMake options
 
 with_clang() {
   step "clang: build with -Wthread-safety"
-  configure clang -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER=clang++-19 "-DCMAKE_CXX_FLAGS=-Wthread-safety"
+  configure clang -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER=clang++-19 "-DCMAKE_CXX_FLAGS=-Wthread-safety" \
+    -DMILLRACE_WERROR=ON -DMILLRACE_BUILD_EXAMPLES=ON -DMILLRACE_BUILD_BENCH=ON
   cmake --build build/clang -j "$jobs"
   step "clang: test"
   ctest --test-dir build/clang -j "$jobs" --output-on-failure -LE 'package|tidy'
