@@ -27,6 +27,16 @@ std::optional<Log::TimestampOffset> FirstAtOrAfter(const BatchView& batch, Times
   return std::nullopt;
 }
 
+// The next slice, past what is damaged; empty at the end.
+absl::StatusOr<LogSlice> NextSound(LogCursorImpl* cursor) {
+  while (true) {
+    absl::StatusOr<LogSlice> slice = cursor->Next(1 << 20);
+    const auto damage = DamagedRangeOf(slice.status());
+    if (!damage.has_value()) return slice;
+    MILLRACE_RETURN_IF_ERROR(cursor->Seek(damage->next));
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::optional<Log::TimestampOffset>> LogImpl::OffsetForTimestamp(Timestamp timestamp) {
@@ -64,14 +74,9 @@ absl::StatusOr<std::optional<Log::TimestampOffset>> LogImpl::OffsetForTimestamp(
   }
   LogCursorImpl cursor(this, start);
   while (true) {
-    absl::StatusOr<LogSlice> slice = cursor.Next(1 << 20);
-    if (const auto damage = DamagedRangeOf(slice.status()); damage.has_value()) {
-      MILLRACE_RETURN_IF_ERROR(cursor.Seek(damage->next));
-      continue;
-    }
-    if (!slice.ok()) return slice.status();
-    if (slice->empty()) return std::optional<TimestampOffset>();
-    for (const BatchView batch : *slice) {
+    MILLRACE_ASSIGN_OR_RETURN(const LogSlice slice, NextSound(&cursor));
+    if (slice.empty()) return std::optional<TimestampOffset>();
+    for (const BatchView batch : slice) {
       if (batch.max_timestamp() < timestamp || batch.is_control()) continue;
       if (auto found = FirstAtOrAfter(batch, timestamp, log_start_offset()); found.has_value()) return found;
     }
@@ -105,14 +110,9 @@ absl::StatusOr<std::optional<Log::TimestampOffset>> LogImpl::OffsetOfMaxTimestam
   Timestamp latest = kNoTimestamp;
   std::optional<TimestampOffset> found;
   while (true) {
-    absl::StatusOr<LogSlice> slice = cursor.Next(1 << 20);
-    if (const auto damage = DamagedRangeOf(slice.status()); damage.has_value()) {
-      MILLRACE_RETURN_IF_ERROR(cursor.Seek(damage->next));
-      continue;
-    }
-    if (!slice.ok()) return slice.status();
-    if (slice->empty()) return found;
-    for (const BatchView batch : *slice) {
+    MILLRACE_ASSIGN_OR_RETURN(const LogSlice slice, NextSound(&cursor));
+    if (slice.empty()) return found;
+    for (const BatchView batch : slice) {
       if (batch.max_timestamp() <= latest || batch.is_control()) continue;
       latest = batch.max_timestamp();
       found = FirstAtOrAfter(batch, latest, log_start_offset());
