@@ -79,7 +79,7 @@ double RunPubSub(int consumers) {
   std::atomic<bool> go{false};
   std::vector<std::thread> threads;
   for (int i = 0; i < consumers; ++i) {
-    threads.emplace_back([&, i] {
+    threads.emplace_back([&] {
       if (consumers == 1) PinTo(1);
       auto consumer = rig.Consumer(consumers == 1 ? millrace::WaitStrategy::kSpin
                                                   : millrace::WaitStrategy::kSpinThenPark);

@@ -124,7 +124,6 @@ TEST_CASE("a group of the consumer protocol is there after a restart") {
   SimEnv sim{3};
   const EngineOptions options{.directory = "/data", .env = sim.env(), .offsets_topic_num_partitions = 1};
   const auto transport = NewInMemoryTransport(sim.env());
-  TopicId id;
   for (const bool again : {false, true}) {
     auto engine = Engine::Open(options);
     REQUIRE(engine.ok());

@@ -84,7 +84,7 @@ ServerAssignorInput Input(int members, const std::vector<int32_t>& topics) {
 }
 
 TEST_CASE("uniform: all read the same: balanced within one, and only what must moves") {
-  Random random(GENERATE(range(1, 60)));
+  Random random(GENERATE(range(1U, 60U)));
   ServerAssignorInput input =
       Input(1 + Pick(random, 12), {Pick(random, 9), Pick(random, 30), Pick(random, 5)});
   for (int round = 0; round < 12; ++round) {
@@ -120,7 +120,7 @@ TEST_CASE("uniform: all read the same: balanced within one, and only what must m
 }
 
 TEST_CASE("uniform: members read different topics: whole, balanced, and at rest when nothing changes") {
-  Random random(GENERATE(range(100, 160)));
+  Random random(GENERATE(range(100U, 160U)));
   ServerAssignorInput input = Input(1 + Pick(random, 9), {7, 3, 12, 1, 5});
   for (int round = 0; round < 8; ++round) {
     for (auto& [id, member] : input.members) {
@@ -139,7 +139,7 @@ TEST_CASE("uniform: members read different topics: whole, balanced, and at rest 
 }
 
 TEST_CASE("range: runs, co-partitioned, in the same order while members come") {
-  Random random(GENERATE(range(200, 240)));
+  Random random(GENERATE(range(200U, 240U)));
   const int32_t count = 1 + Pick(random, 20);
   ServerAssignorInput input = Input(1 + Pick(random, 8), {count, count, count + 4});
   for (int round = 0; round < 6; ++round) {
