@@ -21,8 +21,11 @@ class WireClient {
   // `transport` is borrowed. That the connection failed, the first Call tells.
   WireClient(millrace::Transport* transport, const std::string& address) {
     auto connected = transport->Connect(address, std::make_unique<Handler>(inbox_));
-    if (connected.ok()) connection_ = *std::move(connected);
-    if (!connected.ok()) inbox_->closed = connected.status();
+    if (connected.ok()) {
+      connection_ = *std::move(connected);
+    } else {
+      inbox_->closed = connected.status();
+    }
   }
   ~WireClient() {
     if (connection_ != nullptr) connection_->Abort();

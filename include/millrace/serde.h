@@ -69,7 +69,7 @@ struct Serde<T> {
                                                   std::to_string(sizeof(T)));
     }
     char bytes[sizeof(T)];
-    std::memcpy(bytes, from.data(), sizeof(T));
+    from.copy(bytes, sizeof(T));
     if constexpr (std::endian::native == std::endian::little) Reverse(bytes);
     T value;
     std::memcpy(&value, bytes, sizeof(T));

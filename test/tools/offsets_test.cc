@@ -90,6 +90,57 @@ TEST_CASE("A broker's versions are told, and what it lacks") {
   CHECK(out.ends_with("\n)\n"));
 }
 
+TEST_CASE("The directories are told, with the sizes of partitions") {
+  OffsetWorld world;
+  const std::string head =
+      "Querying brokers for log directories information\n"
+      "Received log directory information from brokers 1\n"
+      R"({"version":1,"brokers":[{"broker":1,"logDirs":[{"logDir":"/data","error":null,"partitions":[)";
+  const std::string all = world.Expect(kExitOk, "log-dirs %B --describe");
+  CHECK_THAT(all, Contains(head) &&
+                      Contains(R"({"partition":"a-0","size":0,"offsetLag":0,"isFuture":false},)") &&
+                      Contains(R"({"partition":"a-1","size":0,)"));
+  const std::string some =
+      world.Expect(kExitOk, "log-dirs %B --describe --topic-list ' b,no,' --broker-list 1");
+  INFO(some);
+  const std::regex lines(
+      R"(\{"partition":"b-0","size":[1-9][0-9]*,"offsetLag":0,"isFuture":false\}\]\}\]\}\]\}\n)");
+  REQUIRE(some.starts_with(head));
+  CHECK(std::regex_match(some.substr(head.size()), lines));
+}
+
+TEST_CASE("Directories of nobody are not asked for") {
+  OffsetWorld world;
+  CHECK_THAT(world.Expect(kExitUsage, "log-dirs %B"), Contains("[describe]"));
+  CHECK_THAT(world.Expect(kExitUsage, "log-dirs %B --describe --broker-list one"), Contains("whole number"));
+  CHECK_THAT(world.Expect(kExitFailed, "log-dirs %B --describe --broker-list 1,2"),
+             Contains("do not exist from --broker-list: 2"));
+}
+
+TEST_CASE("The performance tests tell figures on the way") {
+  OffsetWorld world;
+  const std::string sent = world.Expect(
+      kExitOk,
+      "producer-perf-test %B --topic a --num-records 4 --record-size 1 --throughput 2 --reporting-interval "
+      "1000");
+  // The simulated clock moves by waiting alone, half a second for a record.
+  const std::regex windows(
+      R"([23] records sent, [23]\.0 records/sec \(0\.00 MB/sec\), [0-9.]+ ms avg latency, [0-9.]+ ms max latency\.\n)"
+      R"(4 records sent, 2\.0[0-9]* records/sec [^\n]*\n)");
+  INFO(sent);
+  CHECK(std::regex_match(sent, windows));
+  const std::string read =
+      world.Expect(kExitOk,
+                   "consumer-perf-test %B --topic b --num-records 9 --timeout 5000 --reporting-interval 1000 "
+                   "--show-detailed-stats");
+  const std::regex lines(
+      R"(time, threadId, data.consumed.in.MB, [^\n]*\n)"
+      R"(([-0-9: ]+, 0, 0\.0000, [0-9.]+, [03], [0-9.]+, [0-9]+, -?[0-9]+, [0-9.]+, [0-9.]+\n)+WARNING: [^\n]*\n)");
+  INFO(read);
+  CHECK(std::regex_match(read, lines));
+  CHECK_THAT(read, Contains(", 3, "));
+}
+
 TEST_CASE("The producer's test sends what it says") {
   OffsetWorld world;
   const std::string out = world.Expect(
