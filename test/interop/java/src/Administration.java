@@ -149,7 +149,7 @@ final class Administration {
   }
 
   private void recordsAndOffsets() throws Exception {
-    String topic = h.makeTopic("trimmed", 2, Map.of());
+    String topic = h.makeTopic("trimmed", 2, Map.of("retention.ms", "-1"));
     TopicPartition first = new TopicPartition(topic, 0);
     TopicPartition second = new TopicPartition(topic, 1);
     try (KafkaProducer<byte[], byte[]> producer = h.producer()) {

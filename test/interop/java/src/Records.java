@@ -80,7 +80,7 @@ final class Records {
   }
 
   private void headersAndTimes() throws Exception {
-    String topic = h.makeTopic("headers", 1, Map.of());
+    String topic = h.makeTopic("headers", 1, Map.of("retention.ms", "-1"));
     long time = 1_600_000_000_123L;
     RecordMetadata at;
     try (KafkaProducer<byte[], byte[]> producer = h.producer()) {
@@ -205,7 +205,7 @@ final class Records {
   }
 
   private void positions() throws Exception {
-    String topic = h.makeTopic("positions", 1, Map.of());
+    String topic = h.makeTopic("positions", 1, Map.of("retention.ms", "-1"));
     TopicPartition partition = new TopicPartition(topic, 0);
     try (KafkaProducer<byte[], byte[]> producer = h.producer()) {
       for (int i = 0; i < 100; ++i) {
