@@ -20,7 +20,6 @@ using millrace::Durability;
 using millrace::Engine;
 using millrace::PartitionId;
 using millrace::Producer;
-using millrace::Record;
 using millrace::TopicConfig;
 using millrace::TopicHandle;
 

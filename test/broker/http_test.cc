@@ -33,7 +33,7 @@ TEST_CASE("what is no request of ours is refused with its status") {
   CHECK(Refused("HEAD /metrics HTTP/1.1\r\n" + kHost) == 405);
   CHECK(Refused("get / HTTP/1.1\r\n" + kHost) == 405);
   CHECK(Refused("GET / HTTP/2.0\r\n" + kHost) == 505);
-  for (const std::string& line :
+  for (const std::string line :
        {"", "GET", "GET /", "GET  HTTP/1.1", "GET / HTTP/1", "GET / HTTP/1.1 ", "GET /a b HTTP/1.1",
         "GET x HTTP/1.1", "G(T / HTTP/1.1", "GET / http/1.1", "GET /\x01 HTTP/1.1", " GET / HTTP/1.1"}) {
     INFO(line);
