@@ -199,6 +199,7 @@ void BrokerImpl::Serve(const ApiHandler& handler, Request request) {
     if (const std::optional<Fault> fault = faults_.Take(request); fault.has_value())
       return MeetFault(*this, *fault, handler.handle, std::move(request));
   }
+  const WakeUps::Scope scope(&wake_ups_);
   handler.handle(*this, std::move(request));
 }
 

@@ -20,6 +20,7 @@
 #include "broker/fault_table.h"
 #include "broker/fetch_session.h"
 #include "broker/request.h"
+#include "broker/wake_ups.h"
 #include "engine/engine_impl.h"
 #include "millrace/broker.h"
 
@@ -62,6 +63,7 @@ class BrokerImpl final : public Broker {
   const Env& env() const { return engine_->env(); }
   DynamicConfigs& configs() { return configs_; }
   FetchSessionCache& fetch_sessions() { return fetch_sessions_; }
+  WakeUps& wake_ups() { return wake_ups_; }
   // False: the broker closes, nothing was added.
   bool Add(const std::shared_ptr<Waiting>& waiting);
   void Remove(const std::shared_ptr<Waiting>& waiting);
@@ -89,6 +91,7 @@ class BrokerImpl final : public Broker {
   EngineImpl* const engine_;
   const std::string cluster_id_;
   FetchSessionCache fetch_sessions_;
+  WakeUps wake_ups_;
   std::string bootstrap_servers_;
   // Stable addresses: requests point to endpoints.
   std::deque<OpenListener> listeners_;

@@ -35,7 +35,7 @@ struct FetchPlan {
 
 // One request. Tries at once, and then each time a partition has grown, until there is enough or the time is
 // up. Tries take turns; the answer is made by the one that finds it due.
-class Fetching final : public Waiting, public std::enable_shared_from_this<Fetching> {
+class Fetching final : public Waiting, public Wakeable, public std::enable_shared_from_this<Fetching> {
  public:
   Fetching(BrokerImpl* broker, Request request, const wire::FetchRequest& asked, FetchPlan plan)
       : broker_(broker),
@@ -62,6 +62,11 @@ class Fetching final : public Waiting, public std::enable_shared_from_this<Fetch
   }
 
   bool is_fetch() const override { return true; }
+  void OnWoken() override {
+    MutexLock lock(&mutex_);
+    woken_.store(false, std::memory_order_release);
+    Try();
+  }
   // Answers with what there is.
   void GiveUp() override {
     MutexLock lock(&mutex_);
@@ -83,13 +88,11 @@ class Fetching final : public Waiting, public std::enable_shared_from_this<Fetch
     bool armed = false;
   };
 
+  // In an append: what follows must wait until that is through.
   void Wake() {
     if (woken_.exchange(true, std::memory_order_acq_rel)) return;
-    broker_->env().executor->Post([self = shared_from_this()] {
-      MutexLock lock(&self->mutex_);
-      self->woken_.store(false, std::memory_order_release);
-      self->Try();
-    });
+    if (broker_->wake_ups().Add(shared_from_this())) return;
+    broker_->env().executor->Post([self = shared_from_this()] { self->OnWoken(); });
   }
 
   void FindPartitions() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
