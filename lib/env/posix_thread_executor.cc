@@ -38,11 +38,11 @@ class ThreadExecutor final : public Executor {
   TimerId PostAt(MonotonicNanos when, Task task) override {
     MutexLock lock(&mutex_);
     const MonotonicNanos now = clock_->Monotonic();
-    const bool first = when < queue_.NextDue();
     const TimerId id = queue_.PostAt(now, when, std::move(task));
     if (idle_ == 0) StartThread();
-    // The thread that watches the time must see that there is an earlier one; it cannot be told apart.
-    if (first) changed_.SignalAll();
+    // The thread that watches the time must see that there is an earlier one; it cannot be told apart. Timers
+    // that are canceled in time, as most are, wake nobody so.
+    if (when < watched_until_) changed_.SignalAll();
     return id;
   }
 
@@ -68,7 +68,7 @@ class ThreadExecutor final : public Executor {
       const MonotonicNanos now = clock_->Monotonic();
       if (std::optional<Task> task = queue_.Take(now); task.has_value()) {
         // Hand the watch over the time to a thread that has nothing to do.
-        if (idle_ > 0 && !watched_ && !queue_.empty()) changed_.Signal();
+        if (idle_ > 0 && watched_until_ == kNever && !queue_.empty()) changed_.Signal();
         mutex_.Unlock();
         (*task)();
         task.reset();
@@ -85,12 +85,13 @@ class ThreadExecutor final : public Executor {
     constexpr int64_t kWaitMaxNanos = int64_t{3600} * 1'000'000'000;
     const MonotonicNanos due = queue_.NextDue();
     ++idle_;
-    if (due == kNever || watched_) {
+    if (due == kNever || watched_until_ != kNever) {
       changed_.Wait(&mutex_);
     } else {
-      watched_ = true;
-      changed_.WaitFor(&mutex_, std::chrono::nanoseconds(std::min(due - now, kWaitMaxNanos)));
-      watched_ = false;
+      const int64_t wait = std::min(due - now, kWaitMaxNanos);
+      watched_until_ = now + wait;
+      changed_.WaitFor(&mutex_, std::chrono::nanoseconds(wait));
+      watched_until_ = kNever;
     }
     --idle_;
   }
@@ -111,8 +112,8 @@ class ThreadExecutor final : public Executor {
   TaskQueue queue_ ABSL_GUARDED_BY(mutex_);
   std::vector<PosixThread> threads_ ABSL_GUARDED_BY(mutex_);
   size_t idle_ ABSL_GUARDED_BY(mutex_) = 0;
-  // A thread waits for the next timer.
-  bool watched_ ABSL_GUARDED_BY(mutex_) = false;
+  // A thread of the idle ones wakes at this time at the latest; kNever: none watches the time.
+  MonotonicNanos watched_until_ ABSL_GUARDED_BY(mutex_) = kNever;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
