@@ -28,6 +28,8 @@ class FrameReader {
   // there is none, or no memory. Take() tells whether that completed it.
   std::span<std::byte> Room();
   void Filled(size_t bytes) { filled_ += bytes; }
+  // How many bytes the frame under way is short of, as far as that is known.
+  size_t missing() const { return length_ - filled_; }
 
   // A frame has begun, and is not complete.
   bool in_frame() const { return prefix_bytes_ > 0; }

@@ -12,6 +12,8 @@ namespace {
 
 // Bytes that one connection reads in a turn, before others have theirs.
 constexpr size_t kReadBudgetBytes = 512 * 1024;
+// Room in a frame that is worth a read of its own.
+constexpr size_t kRoomBytes = 32 * 1024;
 // Writes in a row, likewise: of the loop, and of a thread that sends.
 constexpr int kLoopWrites = 16;
 constexpr int kSenderWrites = 4;
@@ -209,7 +211,10 @@ void StreamConnection::ReadFrames() {
 
 size_t StreamConnection::ReadOnce() {
   const std::span<std::byte> room = reader_.Room();
-  const std::span<std::byte> scratch = Scratch();
+  // What would go to the scratch buffer but belongs to the same frame waits until that has grown: one copy
+  // less.
+  const bool grows = room.size() >= kRoomBytes && room.size() < reader_.missing();
+  const std::span<std::byte> scratch = grows ? std::span<std::byte>() : Scratch();
   const Transfer transfer = Read(room, scratch);
   if (transfer.blocked) read_ready_ = false;
   if (transfer.end) peer_ended_ = true;
