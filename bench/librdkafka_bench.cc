@@ -178,8 +178,10 @@ Read ReadAllOnce(rd_kafka_topic_t* topic, rd_kafka_queue_t* queue, int64_t each,
 }
 
 Read Consume(const std::string& bootstrap, int64_t each, size_t size, int rounds) {
-  const Client client =
-      NewClient(RD_KAFKA_CONSUMER, {{"bootstrap.servers", bootstrap}, {"queued.min.messages", "1000000"}});
+  // With a full queue it would pause for a second.
+  const Client client = NewClient(RD_KAFKA_CONSUMER, {{"bootstrap.servers", bootstrap},
+                                                      {"queued.min.messages", "10000000"},
+                                                      {"queued.max.messages.kbytes", "2097151"}});
   const ClientTopic topic(rd_kafka_topic_new(client.get(), kMany, nullptr));
   rd_kafka_queue_t* const queue = rd_kafka_queue_new(client.get());
   Read all;
@@ -235,6 +237,7 @@ void Producing(benchmark::State& state) {
       state, size,
       [&] {
         const Directory directory;
+        WarmPageCache(directory.path(), static_cast<size_t>(records) * (size + 12));
         const OurBroker broker(directory.path());
         const double before = broker.ProcessorNanos();
         const double nanos = TimeProducing(broker.bootstrap(), records, size);

@@ -18,6 +18,8 @@
 #include <sys/uio.h>
 
 #include <algorithm>
+#include <chrono>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <span>
@@ -111,8 +113,11 @@ constexpr int16_t kFetchVersion = 12;
 std::vector<char> ProduceFrame(size_t batch_bytes, size_t record_bytes) {
   BatchBuilder builder;
   const std::string value(record_bytes, 'x');
+  // Older ones would be deleted meanwhile.
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const Timestamp time(std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
   do {
-    builder.Append({.value = value}, Timestamp(1'700'000'000'000));
+    builder.Append({.value = value}, time);
   } while (builder.size_bytes() + record_bytes + 20 < batch_bytes);
   const std::span<const std::byte> batch = Value(builder.Finish(), "a batch");
   return FrameOf(wire::ProduceRequest{.acks = 1,
@@ -226,7 +231,9 @@ void Produce(benchmark::State& state) {
   const double gib = static_cast<double>(count) * static_cast<double>(frame.size()) / kGib;
   for (auto _ : state) {
     const Directory directory;
+    const auto bytes = static_cast<size_t>(count) * frame.size();
     double floor = 0;
+    WarmPageCache(directory.path(), bytes);
     {
       const ChildProcess bare({kFloor, "write", directory.path() + "/floor"});
       BareClient client(bare.told());
@@ -234,6 +241,8 @@ void Produce(benchmark::State& state) {
       Pour(client, frame, count, [](BareClient& from) { from.Receive(); });
       floor = bare.ProcessorNanos() - before;
     }
+    std::filesystem::remove(directory.path() + "/floor");
+    WarmPageCache(directory.path(), bytes);
     const ChildProcess broker({kServeBroker, directory.path() + "/engine", std::string(kTopic) + ":1"});
     BareClient client(broker.told());
     Pour(client, frame, 1, CheckProduced);
