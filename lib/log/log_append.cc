@@ -295,7 +295,7 @@ absl::Status LogImpl::PrepareAppend(size_t bytes, int32_t offsets, Timestamp tim
   if (MustRoll(bytes, offsets, timestamp, now)) MILLRACE_RETURN_IF_ERROR(RollLocked());
   if (position_ == 0) StartAge(timestamp, now);
   if (position_ + bytes > active_->allocated()) MILLRACE_RETURN_IF_ERROR(MakeRoom(bytes));
-  PrepareAhead();
+  PrepareAhead(/*populate=*/bytes < Segment::kWrittenBatch);
   SetLimits();
   if (position_ - snapshot_at_ >= kSnapshotBytes) MILLRACE_RETURN_IF_ERROR(TakeSnapshot());
   Touch();
@@ -327,15 +327,17 @@ void LogImpl::SetLimits() {
            config_.message_timestamp_type == TimestampType::kCreateTime && poison_.ok() && !closed_;
 }
 
-void LogImpl::PrepareAhead() {
+// `populate`: what is appended goes to the mapping, rather than through the file.
+void LogImpl::PrepareAhead(bool populate) {
   if (env_.executor == nullptr) return;
   const auto segment_bytes = static_cast<uint64_t>(config_.segment_bytes);
   const uint64_t allocated = active_->allocated();
   if (!growing_ && allocated < segment_bytes && position_ >= allocated - allocated / 4 &&
       allocated > kFirstExtent) {
     growing_ = true;
-    Background([segment = active_, allocated, segment_bytes](LogImpl* log) {
-      segment->GrowAhead(allocated + 1, segment_bytes).IgnoreError();  // the append that needs it tells
+    Background([segment = active_, allocated, segment_bytes, populate](LogImpl* log) {
+      segment->GrowAhead(allocated + 1, segment_bytes, populate)
+          .IgnoreError();  // the append that needs it tells
       GateLock lock(&log->gate_);
       log->growing_ = false;
       if (log->active_ == segment && log->poison_.ok()) log->SetLimits();

@@ -201,7 +201,7 @@ class LogImpl final : public Log, public CleanableLog {
   void BeginSegment(Offset base, std::shared_ptr<Segment> fresh) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   absl::Status TakeSnapshot() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   void SetLimits() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
-  void PrepareAhead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  void PrepareAhead(bool populate) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   void Publish(size_t bytes, int32_t offsets, Timestamp timestamp) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   void AddIndexEntry(uint32_t position, Offset last_offset) ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   bool IndexIsFull() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);

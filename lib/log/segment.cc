@@ -125,9 +125,9 @@ absl::Status Segment::Grow(uint64_t bytes, uint64_t bytes_max, bool populate) {
   return GrowLocked(bytes, bytes_max, populate);
 }
 
-absl::Status Segment::GrowAhead(uint64_t bytes, uint64_t bytes_max) {
+absl::Status Segment::GrowAhead(uint64_t bytes, uint64_t bytes_max, bool populate) {
   MutexLock lock(&grow_mutex_);
-  return trimmed_ ? absl::OkStatus() : GrowLocked(bytes, bytes_max, /*populate=*/true);
+  return trimmed_ ? absl::OkStatus() : GrowLocked(bytes, bytes_max, populate);
 }
 
 absl::Status Segment::GrowLocked(uint64_t bytes, uint64_t bytes_max, bool populate) {
@@ -146,12 +146,15 @@ absl::Status Segment::GrowLocked(uint64_t bytes, uint64_t bytes_max, bool popula
     options_.budget->ReleaseDisk(static_cast<int64_t>(more));
     return NoSpace(file_->path(), status);
   }
+  if (populate) populated_.store(wanted, std::memory_order_relaxed);
   allocated_.store(wanted, std::memory_order_release);
   return absl::OkStatus();
 }
 
 absl::Status Segment::Store(uint32_t position, std::span<const std::byte> batch) {
-  if (data_ != nullptr) {
+  const bool write =
+      batch.size() >= kWrittenBatch && position + batch.size() > populated_.load(std::memory_order_relaxed);
+  if (data_ != nullptr && !write) {
     std::memcpy(data_ + position, batch.data(), batch.size());
     return absl::OkStatus();
   }

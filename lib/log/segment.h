@@ -108,7 +108,10 @@ class Segment {
   // space; nothing is changed.
   absl::Status Grow(uint64_t bytes, uint64_t bytes_max, bool populate);
   // The same ahead of need, from another thread than the writer's; nothing once the file was trimmed.
-  absl::Status GrowAhead(uint64_t bytes, uint64_t bytes_max);
+  absl::Status GrowAhead(uint64_t bytes, uint64_t bytes_max, bool populate);
+  // A batch so long is written through the file where no page is there for it yet: the system then neither
+  // clears pages nor takes a fault for each. Shorter ones are copied into the mapping, whatever it costs.
+  static constexpr size_t kWrittenBatch = 64 << 10;
   // Stores a finished batch at `position` (which must be usable).
   absl::Status Store(uint32_t position, std::span<const std::byte> batch);
   // Cuts the file to its length. Only where nobody appends any more.
@@ -181,6 +184,8 @@ class Segment {
   Mutex grow_mutex_;
   bool trimmed_ ABSL_GUARDED_BY(grow_mutex_) = false;
   std::atomic<uint64_t> allocated_{0};
+  // Pages below it are there, as far as that was seen to.
+  std::atomic<uint64_t> populated_{0};
 
   Mutex index_mutex_;
   std::unique_ptr<SegmentIndexes> loaded_ ABSL_GUARDED_BY(index_mutex_);
