@@ -197,7 +197,7 @@ void GroupCoordinator::KeepAlive(GroupMember& member, Now now) {
 void GroupCoordinator::Heartbeat(const HeartbeatRequest& request, HeartbeatDone done, Now now) {
   Group* group = Find(request.group);
   if (group == nullptr) {
-    return Answer(done, HeartbeatResponse{{.error = ErrorCode::kUnknownMemberId}});
+    return Answer(done, HeartbeatResponse{{.error = UnknownGroup(request.group)}});
   }
   if (group->consumer.has_value()) return HeartbeatConsumerGroup(*group, request, std::move(done), now);
   GroupResult result = CheckMember(*group, request.member_id, request.group_instance_id);

@@ -135,7 +135,12 @@ class GroupCoordinator {
   void AddMember(Group& group, const std::string& id, JoinGroupRequest request, JoinGroupDone done, Now now);
   void UpdateAndRebalance(Group& group, GroupMember& member, JoinGroupRequest request, JoinGroupDone done,
                           Now now);
-  void AnswerJoined(Group& group, GroupMember& member, bool with_members, bool skip, Now now);
+  void AnswerJoined(Group& group, GroupMember& member, bool with_members, bool skip, std::string leader,
+                    Now now);
+  // What a member is told whose group is not there.
+  static ErrorCode UnknownGroup(const std::string& name) {
+    return name.empty() ? ErrorCode::kInvalidGroupId : ErrorCode::kUnknownMemberId;
+  }
   void PrepareRebalance(Group& group, Now now);
   void MaybeCompleteJoin(Group& group, Now now);
   void OnJoinDeadline(Group& group, Now now);

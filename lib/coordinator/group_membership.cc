@@ -26,6 +26,15 @@ bool ReadsTheSame(const GroupBytes& a, const GroupBytes& b) {
          std::set<std::string>(two->topics.begin(), two->topics.end());
 }
 
+// What members are told when the group could not be stored. One that is too large never will be: they must
+// not try for ever. (Kafka: appendGroupMetadataErrorToResponseError.)
+GroupResult NotStored(const absl::Status& status) {
+  const ErrorCode code = ErrorCodeOf(status);
+  const bool too_large = code == ErrorCode::kMessageTooLarge || code == ErrorCode::kRecordListTooLarge;
+  return {.error = too_large ? ErrorCode::kUnknownServerError : ErrorCode::kCoordinatorNotAvailable,
+          .message = std::string(ToStd(status.message()))};
+}
+
 void Refuse(JoinGroupResponse* response, ErrorCode error, std::string_view message = {}) {
   response->result = {.error = error, .message = std::string(message)};
 }
@@ -152,11 +161,11 @@ void GroupCoordinator::JoinKnown(Group& group, JoinGroupRequest request, JoinGro
   if (same && group.state == GroupState::kCompletingRebalance) {
     // It lost the answer.
     member.join = std::move(done);
-    return AnswerJoined(group, member, is_leader, false, now);
+    return AnswerJoined(group, member, is_leader, false, group.leader.value_or(""), now);
   }
   if (same && group.state == GroupState::kStable && !is_leader) {
     member.join = std::move(done);
-    return AnswerJoined(group, member, false, false, now);
+    return AnswerJoined(group, member, false, false, group.leader.value_or(""), now);
   }
   UpdateAndRebalance(group, member, std::move(request), std::move(done), now);
 }
@@ -234,12 +243,13 @@ void GroupCoordinator::StoreReplacement(Group& group, const std::string& old_id,
     if (status.ok()) {
       const bool is_leader = group.leader == new_id;
       const bool skips = member.supports_skipping_assignment;
-      // Who cannot skip the assignment must not learn that it leads.
-      AnswerJoined(group, member, is_leader && skips, is_leader && skips, now);
+      // Who cannot skip the assignment must not learn that it leads: as in Kafka, the old id stays its
+      // leader.
+      const std::string leader = is_leader && !skips ? old_id : group.leader.value_or("");
+      AnswerJoined(group, member, is_leader && skips, is_leader && skips, leader, now);
       return Touch(group);
     }
-    Answer(member.join, JoinGroupResponse{.result = {.error = ErrorCode::kCoordinatorNotAvailable,
-                                                     .message = std::string(ToStd(status.message()))}});
+    Answer(member.join, JoinGroupResponse{.result = NotStored(status)});
     old.deadline = After(now.monotonic, old.session_timeout_ms);
     group.static_members[*old.instance_id] = old_id;
     if (group.leader == new_id) group.leader = old_id;
@@ -252,11 +262,11 @@ void GroupCoordinator::StoreReplacement(Group& group, const std::string& old_id,
 }
 
 void GroupCoordinator::AnswerJoined(Group& group, GroupMember& member, bool with_members, bool skip,
-                                    Now now) {
+                                    std::string leader, Now now) {
   JoinGroupResponse response{.generation = group.generation,
                              .protocol_type = group.protocol_type,
                              .protocol = group.protocol.value_or(""),
-                             .leader = group.leader.value_or(""),
+                             .leader = std::move(leader),
                              .skip_assignment = skip,
                              .member_id = member.id};
   if (with_members) {
@@ -335,7 +345,8 @@ void GroupCoordinator::CompleteJoin(Group& group, Now now) {
   group.sync_deadline = After(now.monotonic, group.RebalanceTimeoutMs());
   for (auto& [id, member] : group.members) {
     member.synced = false;
-    if (member.join != nullptr) AnswerJoined(group, member, group.leader == id, false, now);
+    if (member.join != nullptr)
+      AnswerJoined(group, member, group.leader == id, false, group.leader.value_or(""), now);
   }
 }
 
@@ -373,7 +384,7 @@ void GroupCoordinator::Sync(SyncGroupRequest request, SyncGroupDone done, Now no
   SyncGroupResponse response;
   Group* group = Find(request.group);
   if (group == nullptr) {
-    response.result.error = ErrorCode::kUnknownMemberId;
+    response.result.error = UnknownGroup(request.group);
     return Answer(done, std::move(response));
   }
   if (group->consumer.has_value()) return SyncConsumerGroup(*group, request, std::move(done), now);
@@ -429,9 +440,7 @@ void GroupCoordinator::OnSynced(const std::string& name, int32_t generation, con
   Group& group = *Find(name);
   if (group.state != GroupState::kCompletingRebalance || group.generation != generation) return;
   if (!status.ok()) {
-    FailSyncs(group,
-              {.error = ErrorCode::kCoordinatorNotAvailable, .message = std::string(ToStd(status.message()))},
-              now);
+    FailSyncs(group, NotStored(status), now);
     PrepareRebalance(group, now);
     return Touch(group);
   }
@@ -461,6 +470,10 @@ void GroupCoordinator::FailSyncs(Group& group, const GroupResult& result, Now no
 
 void GroupCoordinator::Leave(const LeaveGroupRequest& request, LeaveGroupDone done, Now now) {
   LeaveGroupResponse response;
+  if (request.group.empty()) {
+    response.result.error = ErrorCode::kInvalidGroupId;
+    return Answer(done, std::move(response));
+  }
   Group* group = Find(request.group);
   if (group != nullptr && group->consumer.has_value()) {
     return LeaveConsumerGroup(*group, request, std::move(done), now);

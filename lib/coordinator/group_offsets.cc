@@ -59,7 +59,8 @@ GroupResult GroupCoordinator::CheckCommit(Group* group, const OffsetCommitReques
   const bool is_simple = request.generation < 0;
   if (group == nullptr) {
     if (is_simple) return {};
-    return {.error = ErrorCode::kIllegalGeneration};
+    return {.error =
+                request.knows_member_epochs ? ErrorCode::kGroupIdNotFound : ErrorCode::kIllegalGeneration};
   }
   if (group->consumer.has_value()) return CheckConsumerCommit(*group->consumer, request);
   if (is_simple && group->state == GroupState::kEmpty) return {};

@@ -217,7 +217,8 @@ struct OffsetCommitRequest {
   int32_t generation = -1;
   std::string member_id = {};
   std::optional<std::string> group_instance_id = std::nullopt;
-  // Since version 9: whoever asks understands kStaleMemberEpoch.
+  // Since version 9: whoever asks understands kStaleMemberEpoch, and kGroupIdNotFound where a member's group
+  // is gone (else kIllegalGeneration).
   bool knows_member_epochs = true;
   std::vector<GroupOffset> offsets = {};
 };

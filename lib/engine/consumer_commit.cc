@@ -76,7 +76,8 @@ absl::Status ConsumerImpl::CheckCommit(const Offsets& offsets) const {
 }
 
 OffsetCommitRequest ConsumerImpl::CommitRequest(const Offsets& offsets) const {
-  OffsetCommitRequest request = {.group = options_.group};
+  // A group that is gone is one to join again, like a generation that is over.
+  OffsetCommitRequest request = {.group = options_.group, .knows_member_epochs = false};
   if (member_ != nullptr) {
     request.generation = member_->generation();
     request.member_id = member_->member_id();

@@ -356,6 +356,8 @@ TEST_CASE("static members: a restart keeps the assignment, and the old incarnati
   const auto follower = h.Join(request);
   CHECK_FALSE((*follower)->skip_assignment);
   CHECK((*follower)->members.empty());
+  CHECK((*follower)->leader == id);
+  CHECK((*follower)->member_id != id);
 }
 
 TEST_CASE("a static member that comes back with another subscription starts a rebalance") {
@@ -411,6 +413,13 @@ TEST_CASE("a full group takes no more members") {
   CHECK((*refused)->result.error == ErrorCode::kGroupMaxSizeReached);
   CHECK((*refused)->member_id.empty());
   CHECK(h.Heartbeat(a, 1) == ErrorCode::kNone);
+}
+
+TEST_CASE("an assignment that is too large to be stored is not tried for ever") {
+  Harness h;
+  const std::string id = (*h.Join())->member_id;
+  h.append_error = Error(ErrorCode::kMessageTooLarge, "over max.message.bytes");
+  CHECK((*h.Sync(id, 1, {id}))->result.error == ErrorCode::kUnknownServerError);
 }
 
 TEST_CASE("an assignment that cannot be stored is given to nobody") {

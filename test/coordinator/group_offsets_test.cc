@@ -39,7 +39,7 @@ TEST_CASE("a member commits; the offset is there after a restart") {
 
 TEST_CASE("commits of strangers, other generations and fenced members change nothing") {
   Harness h;
-  CHECK(h.Commit("x", 1, 5) == ErrorCode::kIllegalGeneration);  // no such group
+  CHECK(h.Commit("x", 1, 5) == ErrorCode::kGroupIdNotFound);
   const std::string a = h.StableOne("one");
   CHECK(h.Commit("x", 1, 5) == ErrorCode::kUnknownMemberId);
   CHECK(h.Commit(a, 0, 5) == ErrorCode::kIllegalGeneration);
