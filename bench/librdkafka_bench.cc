@@ -31,6 +31,8 @@ constexpr char kMany[] = "many";
 constexpr int32_t kPartitions = 64;
 // The mock drops what a partition has beyond 5 MiB.
 constexpr int64_t kBytesKept = 4'500'000;
+// So many records are read at once. librdkafka waits until it has them all, or for its timeout.
+constexpr int64_t kPoll = 1000;
 
 using Settings = std::vector<std::pair<const char*, std::string>>;
 
@@ -151,7 +153,7 @@ Read ReadAllOnce(rd_kafka_topic_t* topic, rd_kafka_queue_t* queue, int64_t each,
   for (int32_t p = 0; p < kPartitions; ++p)
     Require(rd_kafka_consume_start_queue(topic, p, 0, queue) == 0, "starting to consume");
   constexpr int64_t kNone = -1;
-  std::vector<rd_kafka_message_t*> messages(1000);
+  std::vector<rd_kafka_message_t*> messages(kPoll);
   Read read;
   int64_t start = kNone;
   int64_t offsets = 0;
@@ -255,7 +257,7 @@ void Producing(benchmark::State& state) {
 
 void Consuming(benchmark::State& state) {
   const auto size = static_cast<size_t>(state.range(0));
-  const int64_t each = kBytesKept / static_cast<int64_t>(size + 12);
+  const int64_t each = kBytesKept / static_cast<int64_t>(size + 12) / kPoll * kPoll;
   const int rounds = size < 1000 ? 2 : 10;
   const auto fill = [&](const std::string& bootstrap) {
     LoadedProducer(bootstrap, kMany).Produce(each * kPartitions, size, kPartitions);
