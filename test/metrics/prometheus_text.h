@@ -107,14 +107,19 @@ class PrometheusText {
     families_[current_].samples.push_back(std::move(sample));
   }
 
+  bool Take(size_t* at, char wanted) {
+    if (*at >= line_.size() || line_[*at] != wanted) return false;
+    ++*at;
+    return true;
+  }
   bool ReadLabels(size_t* at, Labels* labels) {
     for (++*at; *at < line_.size() && line_[*at] != '}';) {
-      if (!labels->empty() && line_[(*at)++] != ',') return false;
+      if (!labels->empty() && !Take(at, ',')) return false;
       const size_t equals = line_.find('=', *at);
       if (equals == std::string::npos) return false;
       const std::string name = line_.substr(*at, equals - *at);
       *at = equals + 1;
-      if (!IsName(name, true) || *at >= line_.size() || line_[(*at)++] != '"') return false;
+      if (!IsName(name, true) || !Take(at, '"')) return false;
       std::string value;
       for (; *at < line_.size() && line_[*at] != '"'; ++*at) {
         if (line_[*at] != '\\') {
