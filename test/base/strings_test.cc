@@ -21,8 +21,9 @@ TEST_CASE("StrCat joins both kinds of view, numbers, bools and ids") {
 }
 
 TEST_CASE("Views convert without a copy") {
-  const std::string text = "with\0zero";
+  const std::string text("with\0zero", 9);
   CHECK(ToAbsl(text).data() == text.data());
+  CHECK(ToAbsl(text).size() == 9);
   CHECK(ToStd(ToAbsl(text)) == text);
 }
 

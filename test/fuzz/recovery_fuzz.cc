@@ -38,7 +38,7 @@ class StillClock final : public Clock {
   Timestamp Wall() override { return Timestamp(1'700'000'000'000); }
 };
 
-const bool tracing = std::getenv("MILLRACE_TRACE") != nullptr;
+const bool kTracing = std::getenv("MILLRACE_TRACE") != nullptr;
 
 void Require(bool condition) {
   if (!condition) std::abort();
@@ -97,7 +97,7 @@ bool Damage(Directory* directory, ByteReader* input) {
   if (directory->empty()) return false;
   const auto file = std::next(directory->begin(), which % static_cast<int>(directory->size()));
   Bytes& bytes = file->second;
-  if (tracing)
+  if (kTracing)
     std::fprintf(stderr, "%s (%zu bytes): change %d at %zu, %d\n", file->first.c_str(), bytes.size(), how % 8,
                  bytes.empty() ? 0 : where % bytes.size(), what);
   const size_t at = bytes.empty() ? 0 : where % bytes.size();
@@ -142,12 +142,12 @@ std::set<int64_t> ReadAll(Log* log, bool anything) {
   for (int steps = 0; steps < 1000; ++steps) {
     const auto slice = (*cursor)->Next(1 << 16);
     if (const auto range = DamagedRangeOf(slice.status()); range.has_value()) {
-      if (tracing) std::fprintf(stderr, "%s\n", std::string(slice.status().message()).c_str());
+      if (kTracing) std::fprintf(stderr, "%s\n", std::string(slice.status().message()).c_str());
       Require(range->first < range->next);
       if (!(*cursor)->Seek(range->next).ok()) return offsets;
       continue;
     }
-    if (tracing && !slice.ok()) std::fprintf(stderr, "%s\n", std::string(slice.status().message()).c_str());
+    if (kTracing && !slice.ok()) std::fprintf(stderr, "%s\n", std::string(slice.status().message()).c_str());
     if (!slice.ok() || slice->empty()) return offsets;
     for (const BatchView batch : *slice) {
       RecordReader reader(batch);
@@ -174,7 +174,7 @@ void OpenAndUse(Directory directory, FileBackend backend, bool anything) {
   {
     RecoveryReport report;
     auto log = Log::Open(kPath, options, &report);
-    if (tracing) {
+    if (kTracing) {
       std::fprintf(stderr, "%s\n", std::string(log.status().message()).c_str());
       for (const std::string& note : report.notes) std::fprintf(stderr, "%s\n", note.c_str());
     }
@@ -193,10 +193,10 @@ void OpenAndUse(Directory directory, FileBackend backend, bool anything) {
   Require(log.ok());
   const std::set<int64_t> after = ReadAll(log->get(), anything);
   for (const int64_t offset : before) {
-    if (tracing && !after.contains(offset)) std::fprintf(stderr, "-%ld ", offset);
+    if (kTracing && !after.contains(offset)) std::fprintf(stderr, "-%ld ", offset);
   }
   for (const int64_t offset : after) {
-    if (tracing && !before.contains(offset)) std::fprintf(stderr, "+%ld ", offset);
+    if (kTracing && !before.contains(offset)) std::fprintf(stderr, "+%ld ", offset);
   }
   Require(anything || after == before);
 }

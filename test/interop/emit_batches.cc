@@ -12,7 +12,6 @@
 namespace {
 
 using millrace::BatchBuilder;
-using millrace::BatchOptions;
 using millrace::Compression;
 using millrace::Header;
 using millrace::Offset;
