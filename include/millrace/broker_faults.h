@@ -2,10 +2,9 @@
 // the component millrace::broker.
 //
 //   // The next two produce requests are refused, and the one after is stored but never answered.
-//   BrokerFaults& faults = broker->faults();
-//   faults.Add({.api = wire::ApiKey::kProduce, .times = 2, .error =
-//   ErrorCode::kNotLeaderOrFollower}).value(); faults.Add({.api = wire::ApiKey::kProduce, .carry_out = true,
-//   .drop = true}).value();
+//   auto refuse = broker->faults().Add(
+//       {.api = wire::ApiKey::kProduce, .times = 2, .error = ErrorCode::kNotLeaderOrFollower});
+//   auto forget = broker->faults().Add({.api = wire::ApiKey::kProduce, .carry_out = true, .drop = true});
 //
 // librdkafka's mock cluster has such hooks (rd_kafka_mock_push_request_errors); here they sit in a broker
 // that keeps what it is given. A broker without faults pays one look at a flag for each request.
