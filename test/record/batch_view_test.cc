@@ -17,9 +17,7 @@
 namespace millrace {
 namespace {
 
-using record_test::BorrowedRecord;
 using record_test::OwnedRecord;
-using record_test::RandomRecord;
 using record_test::ReadAll;
 
 // Stamps length and CRC, so that only what the test has spoiled is wrong.

@@ -241,8 +241,10 @@ bool ReachesThroughCall(std::string_view range) {
     if (open == 0 || !IsWord(range[open - 1])) continue;
     size_t depth = 1;
     size_t end = open + 1;
-    for (; end < range.size() && depth > 0; ++end)
-      depth += range[end] == '(' ? 1 : range[end] == ')' ? -1 : 0;
+    for (; end < range.size() && depth > 0; ++end) {
+      if (range[end] == '(') ++depth;
+      if (range[end] == ')') --depth;
+    }
     const std::string_view rest = range.substr(end);
     if (rest.starts_with("->") || rest.starts_with(".value()")) return true;
   }

@@ -36,7 +36,7 @@ TEST_CASE("Frames go out with their lengths and splices in place, however they a
   const std::string middle = "MIDDLE";
   const auto* const data = reinterpret_cast<const std::byte*>(middle.data());
   for (size_t step = 1; step < 40; ++step) {
-    for (const size_t window : {1, 2, 3, 64}) {
+    for (const size_t window : {1U, 2U, 3U, 64U}) {
       SendQueue queue;
       OutgoingFrame spliced{.bytes = BytesOf("abcd")};
       spliced.splices = {
