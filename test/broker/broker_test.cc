@@ -237,6 +237,8 @@ TEST_CASE("bad batches are refused with Kafka's codes, and nothing is stored") {
   CHECK(code("orders", bad) == Code(ErrorCode::kCorruptMessage));
   bad = good;
   bad[16] = std::byte{1};
+  CHECK(code("orders", bad) == Code(ErrorCode::kInvalidRecord));
+  bad[16] = std::byte{3};
   CHECK(code("orders", bad) == Code(ErrorCode::kUnsupportedForMessageFormat));
   bad = good;
   bad.insert(bad.end(), good.begin(), good.end());

@@ -58,14 +58,36 @@ absl::Status CheckOneBatch(std::span<const std::byte> records) {
   if (records.size() < kBatchHeaderBytes)
     return Error(ErrorCode::kInvalidRecord,
                  "a produce request has exactly one record batch for each partition");
-  if (std::to_integer<uint8_t>(records[16]) != 2)
-    return Error(ErrorCode::kUnsupportedForMessageFormat, "only record batches of format 2 are taken");
+  const auto format = std::to_integer<uint8_t>(records[16]);
+  if (format != 2)
+    return Error(format < 2 ? ErrorCode::kInvalidRecord : ErrorCode::kUnsupportedForMessageFormat,
+                 "only record batches of format 2 are taken");
   if (size_t{12} + LoadBig<uint32_t>(records.data() + 8) < records.size())
     return Error(ErrorCode::kInvalidRecord,
                  "a produce request has exactly one record batch for each partition");
   if ((LoadBig<uint16_t>(records.data() + 21) & kTransactional) != 0)
     return Error(ErrorCode::kInvalidTxnState, "there are no transactions here");
   return absl::OkStatus();
+}
+
+// A compacted topic takes no record without a key: nothing could tell which later one stands in its place.
+// Those that have none are told one by one. What cannot be read at all, the log refuses.
+absl::Status CheckKeys(const Topic& topic, std::span<const std::byte> records,
+                       wire::ProduceResponse::Partition* answer) {
+  if (!topic.config()->cleanup_policy.compact) return absl::OkStatus();
+  const absl::StatusOr<BatchView> batch = BatchView::Parse(records);
+  if (!batch.ok() || !batch->CrcIsValid()) return absl::OkStatus();
+  RecordReader reader(*batch);
+  RecordView record;
+  for (int32_t i = 0; reader.Next(&record); ++i) {
+    if (record.key.has_value()) continue;
+    answer->record_errors.push_back(
+        {.batch_index = i, .batch_index_error_message = "a compacted topic takes no record without a key"});
+  }
+  if (!reader.status().ok()) return reader.status();
+  if (answer->record_errors.empty()) return absl::OkStatus();
+  return Error(ErrorCode::kInvalidRecord,
+               StrCat("topic ", topic.name(), " is compacted: its records need a key (cleanup.policy)"));
 }
 
 absl::Status CheckAcks(int16_t acks) {
@@ -96,6 +118,7 @@ void Produce(BrokerImpl& broker, const std::shared_ptr<Producing>& work,
     MILLRACE_ASSIGN_OR_RETURN(partition, found->partition(PartitionId(one.index)));
     const auto records = one.records.value_or(std::span<const std::byte>());
     MILLRACE_RETURN_IF_ERROR(CheckOneBatch(records));
+    MILLRACE_RETURN_IF_ERROR(CheckKeys(*found, records, answer));
     MILLRACE_RETURN_IF_ERROR(partition->OpenLog().status());
     return partition->AppendBatch(work->request.Mutable(records), AppendOrigin::kClient, /*trusted=*/false,
                                   acks == -1);

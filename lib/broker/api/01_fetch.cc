@@ -44,6 +44,7 @@ class Fetching final : public Waiting, public Wakeable, public std::enable_share
                              broker->options().fetch_max_wait)),
         min_bytes_(asked.min_bytes),
         max_bytes_(std::clamp(asked.max_bytes, 0, broker->options().fetch_max_bytes)),
+        committed_(asked.isolation_level == 1),
         plan_(std::move(plan)) {}
 
   void Start() {
@@ -177,10 +178,12 @@ class Fetching final : public Waiting, public Wakeable, public std::enable_share
       answer.partition_index = key.partition;
       answer.records = std::span<const std::byte>();
       absl::Status status = part->error;
+      // Null: nobody asked for transactions.
+      if (status.ok() && !committed_) answer.aborted_transactions.reset();
       if (status.ok()) status = ReadPart(part.get(), max_bytes_ - bytes, bytes == 0, &answer, pins);
       if (!status.ok()) {
         answer.error_code = CodeOf(status);
-        answer.high_watermark = -1;
+        answer.high_watermark = answer.last_stable_offset = answer.log_start_offset = -1;
       }
       *enough = *enough || !status.ok() || part->position.value() < answer.high_watermark;
       bytes += static_cast<int64_t>(answer.records->size());
@@ -218,6 +221,8 @@ class Fetching final : public Waiting, public Wakeable, public std::enable_share
   const absl::Duration max_wait_;
   const int64_t min_bytes_;
   const int64_t max_bytes_;
+  // Committed records alone are asked for.
+  const bool committed_;
   const FetchPlan plan_;
   std::atomic<bool> woken_ = false;
 

@@ -1,7 +1,8 @@
 // InitProducerId (key 22): an id for an idempotent producer. Versions 0 to 5.
 //
 // Every Java client since 3.0 asks before its first record. A transactional id is refused, fatally for its
-// producer: there are no transactions yet.
+// producer: there are no transactions yet. From 3 on a producer may say which id and epoch it had (KIP-360):
+// both or neither.
 
 #include "broker/api/handlers.h"
 #include "millrace/wire/messages/init_producer_id.h"
@@ -16,6 +17,12 @@ void HandleInitProducerId(BrokerImpl& broker, Request request) {
     const bool empty = asked->transactional_id->empty();
     response.error_code =
         CodeOf(empty ? ErrorCode::kInvalidRequest : ErrorCode::kTransactionalIdAuthorizationFailed);
+    response.producer_epoch = -1;
+    return request.Respond(response);
+  }
+  if ((asked->producer_id == -1) != (asked->producer_epoch == -1)) {
+    response.error_code = CodeOf(ErrorCode::kInvalidRequest);
+    response.producer_epoch = -1;
     return request.Respond(response);
   }
   const absl::StatusOr<ProducerId> id = broker.engine().topics().NewProducerId();

@@ -9,7 +9,7 @@ namespace {
 
 absl::Status AddProducers(BrokerImpl& broker, const std::string& topic, int32_t index,
                           wire::DescribeProducersResponse::Partition* answer) {
-  if (topic.empty()) return Error(ErrorCode::kUnknownTopicOrPartition, "there is no topic without a name");
+  MILLRACE_RETURN_IF_ERROR(ValidateTopicName(topic));
   MILLRACE_ASSIGN_OR_RETURN(const std::shared_ptr<Partition> partition,
                             FindPartition(broker, topic, {}, index));
   MILLRACE_ASSIGN_OR_RETURN(Log * log, partition->OpenLog());

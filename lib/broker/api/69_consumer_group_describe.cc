@@ -75,8 +75,9 @@ void HandleConsumerGroupDescribe(BrokerImpl& broker, Request request) {
   for (size_t i = 0; i < asked->group_ids.size(); ++i) {
     Described::Group* const group = &work->response.groups[i];
     group->group_id = asked->group_ids[i];
-    if (!groups.ok()) {
-      DescriptionToWire({.result = {.error = ErrorCodeOf(groups.status())}}, group);
+    if (group->group_id.empty() || !groups.ok()) {
+      const ErrorCode why = groups.ok() ? ErrorCode::kInvalidGroupId : ErrorCodeOf(groups.status());
+      DescriptionToWire({.result = {.error = why}}, group);
       work->Done();
       continue;
     }

@@ -15,9 +15,6 @@ namespace millrace::inline v0 {
 namespace {
 
 constexpr int32_t kPartitionsMax = 2000;
-// Kafka's AclOperation, a bit each: read, write, create, delete, alter, describe, describe configs, alter
-// configs.
-constexpr int32_t kTopicOperations = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11;
 
 using TopicPage = wire::DescribeTopicPartitionsResponse::Topic;
 
@@ -25,7 +22,6 @@ using TopicPage = wire::DescribeTopicPartitionsResponse::Topic;
 int32_t AddPage(const Topic& topic, int32_t first, int32_t room, int32_t node_id, TopicPage* page) {
   page->topic_id = topic.id();
   page->is_internal = topic.internal();
-  page->topic_authorized_operations = kTopicOperations;
   const int32_t left = std::max(0, topic.partition_count() - first);
   const int32_t end = first + std::min(left, room);
   for (int32_t i = first; i < end; ++i) {
@@ -54,6 +50,7 @@ wire::DescribeTopicPartitionsResponse DescribePages(BrokerImpl& broker, const st
     const int32_t first = continued ? asked.cursor->partition_index : 0;
     TopicPage& page = response.topics.emplace_back();
     page.name = name;
+    page.topic_authorized_operations = kTopicOperations;
     const std::shared_ptr<Topic> topic = broker.engine().topics().Find(std::string_view(name));
     if (topic == nullptr) {
       const absl::Status valid = ValidateTopicName(name);

@@ -84,6 +84,10 @@ std::optional<std::string> MessageOf(const absl::Status& status);
 absl::StatusOr<std::shared_ptr<Topic>> FindTopic(BrokerImpl& broker, const std::string& name, TopicId id);
 absl::StatusOr<std::shared_ptr<Partition>> FindPartition(BrokerImpl& broker, const std::string& name,
                                                          TopicId id, int32_t partition);
+// What a client may do with a topic where there is no authorizer: Kafka's AclOperation, a bit each: read,
+// write, create, delete, alter, describe, describe configs, alter configs.
+inline constexpr int32_t kTopicOperations =
+    1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11;
 // Of a manual assignment: this broker alone, else kInvalidReplicaAssignment.
 absl::Status CheckReplicas(const std::vector<int32_t>& broker_ids, int32_t node_id);
 // The one epoch that every partition has: there is one broker. kUnknownLeaderEpoch if the client knows a
