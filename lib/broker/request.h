@@ -68,10 +68,12 @@ class Request {
   // The listener's that it came in by. Valid while the broker is.
   const HostPort& endpoint() const { return *endpoint_; }
 
-  // What views in the message borrow from belongs to this request.
+  // What views in the message borrow from belongs to this request. Bytes behind the message are passed over,
+  // as by Kafka: librdkafka 2.0 ends ListGroups with one too many.
   template <typename Message>
   absl::StatusOr<Message> Decode() const {
-    return wire::Decode<Message>(frame_.bytes().subspan(body_), version());
+    size_t used = 0;
+    return wire::DecodePrefix<Message>(frame_.bytes().subspan(body_), version(), &used);
   }
   // The bytes of a view of this request's message, to be changed.
   std::span<std::byte> Mutable(std::span<const std::byte> view) {

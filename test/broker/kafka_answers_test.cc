@@ -14,6 +14,7 @@
 #include "millrace/wire/messages/heartbeat.h"
 #include "millrace/wire/messages/init_producer_id.h"
 #include "millrace/wire/messages/leave_group.h"
+#include "millrace/wire/messages/list_groups.h"
 #include "millrace/wire/messages/list_offsets.h"
 #include "millrace/wire/messages/metadata.h"
 #include "millrace/wire/messages/produce.h"
@@ -154,6 +155,24 @@ TEST_CASE("Metadata refuses names that no topic has, tells a topic once, and wha
   const auto produced = client.Call<wire::DescribeProducersResponse>(producers, 0);
   REQUIRE(produced.ok());
   CHECK(produced->topics[0].partitions[0].error_code == KafkaCode(ErrorCode::kInvalidTopicException));
+}
+
+TEST_CASE("bytes behind a request are passed over: librdkafka 2.0 sends such") {
+  BrokerWorld world;
+  WireClient client = world.Connect();
+  // ListGroups version 4 as librdkafka 2.0.2 sends it: no states, no tags, and one byte more.
+  client.SendBytes({std::byte{0}, std::byte{16}, std::byte{0}, std::byte{4}, std::byte{0}, std::byte{0},
+                    std::byte{0}, std::byte{9}, std::byte{0}, std::byte{1}, std::byte{'c'}, std::byte{0},
+                    std::byte{1}, std::byte{0}, std::byte{0}});
+  const auto listed = client.Receive<wire::ListGroupsResponse>(4);
+  REQUIRE(listed.ok());
+  CHECK(client.last_correlation_id() == 9);
+  CHECK(listed->error_code == 0);
+  CHECK_FALSE(client.closed());
+  // Too few are malformed.
+  client.SendBytes({std::byte{0}, std::byte{16}, std::byte{0}, std::byte{4}, std::byte{0}, std::byte{0},
+                    std::byte{0}, std::byte{10}, std::byte{0}, std::byte{1}, std::byte{'c'}, std::byte{0}});
+  CHECK(client.closed());
 }
 
 TEST_CASE("a group without a name is no group") {
