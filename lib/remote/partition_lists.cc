@@ -1,5 +1,6 @@
 #include "remote/partition_lists.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -68,28 +69,51 @@ absl::StatusOr<Consumer::Offsets> OffsetsOf(const rd_kafka_topic_partition_list_
   return offsets;
 }
 
+namespace {
+
+// A leader is being made, or has just moved: Kafka's own clients ask again.
+bool IsMoving(rd_kafka_resp_err_t error) {
+  return error == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+         error == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+}
+
+bool IsAnyMoving(const rd_kafka_topic_partition_list_t& list) {
+  return std::any_of(list.elems, list.elems + list.cnt,
+                     [](const rd_kafka_topic_partition_t& one) { return IsMoving(one.err); });
+}
+
+}  // namespace
+
 absl::StatusOr<std::map<TopicPartition, Offset>> FindOffsets(rd_kafka_t* client,
                                                              const std::map<TopicPartition, int64_t>& times,
                                                              absl::Duration timeout) {
   std::map<TopicPartition, Offset> found;
   if (times.empty()) return found;
-  const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(times.size())));
-  for (const auto& [partition, time] : times) {
-    rd_kafka_topic_partition_list_add(list.get(), partition.topic.c_str(), partition.partition.value())
-        ->offset = time;
+  const MonotonicNanos deadline = DeadlineIn(timeout);
+  while (true) {
+    const PartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(times.size())));
+    for (const auto& [partition, time] : times) {
+      rd_kafka_topic_partition_list_add(list.get(), partition.topic.c_str(), partition.partition.value())
+          ->offset = time;
+    }
+    const rd_kafka_resp_err_t error =
+        rd_kafka_offsets_for_times(client, list.get(), ToMilliseconds(Left(deadline)));
+    if ((IsMoving(error) || IsAnyMoving(*list)) && Left(deadline) > absl::ZeroDuration()) {
+      WaitFor(absl::Milliseconds(20));
+      continue;
+    }
+    constexpr std::string_view kWhat = "finding offsets of";
+    if (absl::Status status = StatusOf(*list, kWhat); !status.ok()) return status;
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return ToStatus(
+          error, StrCat(kWhat, " ", times.begin()->first.ToString(), times.size() > 1 ? " and others" : ""));
+    }
+    for (int i = 0; i < list->cnt; ++i) {
+      const int64_t offset = list->elems[i].offset;
+      found.emplace(NameOf(list->elems[i]), offset < 0 ? kNoOffset : Offset(offset));
+    }
+    return found;
   }
-  const rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(client, list.get(), ToMilliseconds(timeout));
-  constexpr std::string_view kWhat = "finding offsets of";
-  if (absl::Status status = StatusOf(*list, kWhat); !status.ok()) return status;
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return ToStatus(
-        error, StrCat(kWhat, " ", times.begin()->first.ToString(), times.size() > 1 ? " and others" : ""));
-  }
-  for (int i = 0; i < list->cnt; ++i) {
-    const int64_t offset = list->elems[i].offset;
-    found.emplace(NameOf(list->elems[i]), offset < 0 ? kNoOffset : Offset(offset));
-  }
-  return found;
 }
 
 absl::StatusOr<std::map<TopicPartition, Offset>> FindOffsets(rd_kafka_t* client,

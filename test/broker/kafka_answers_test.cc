@@ -203,8 +203,10 @@ TEST_CASE("InitProducerId takes an id and its epoch, or neither") {
   BrokerWorld world;
   WireClient client = world.Connect();
   const auto ask = [&](int64_t id, int16_t epoch) {
-    const wire::InitProducerIdRequest request{
-        .transaction_timeout_ms = 1000, .producer_id = id, .producer_epoch = epoch};
+    const wire::InitProducerIdRequest request{.transactional_id = std::nullopt,
+                                              .transaction_timeout_ms = 1000,
+                                              .producer_id = id,
+                                              .producer_epoch = epoch};
     const auto response = client.Call<wire::InitProducerIdResponse>(request, 4);
     REQUIRE(response.ok());
     CHECK((response->error_code == 0) == (response->producer_epoch == 0));

@@ -75,11 +75,15 @@ final class Harness {
 
   // The error of `future`, which must not succeed.
   void refused(String name, Class<? extends Exception> wanted, Future<?> future) throws Exception {
+    refused(name, List.of(wanted), future);
+  }
+
+  void refused(String name, List<Class<? extends Exception>> wanted, Future<?> future) throws Exception {
     try {
       Object got = future.get(PATIENCE_MS, TimeUnit.MILLISECONDS);
       check(name, false, "it was answered: " + got);
     } catch (ExecutionException e) {
-      check(name, wanted.isInstance(e.getCause()), e.getCause());
+      check(name, wanted.stream().anyMatch(one -> one.isInstance(e.getCause())), e.getCause());
     }
   }
 
