@@ -11,8 +11,6 @@ namespace millrace::inline v0 {
 void HandleHeartbeat(BrokerImpl& broker, Request request) {
   auto asked = request.Decode<wire::HeartbeatRequest>();
   if (!asked.ok()) return request.Refuse(asked.status());
-  if (asked->group_id.empty())
-    return request.Respond(wire::HeartbeatResponse{.error_code = CodeOf(ErrorCode::kInvalidGroupId)});
   const absl::StatusOr<GroupService*> groups = broker.engine().Groups();
   if (!groups.ok()) return request.Respond(wire::HeartbeatResponse{.error_code = CodeOf(groups.status())});
   HeartbeatRequest heartbeat{.group = std::move(asked->group_id),

@@ -31,8 +31,6 @@ void HandleLeaveGroup(BrokerImpl& broker, Request request) {
   auto asked = request.Decode<wire::LeaveGroupRequest>();
   if (!asked.ok()) return request.Refuse(asked.status());
   const int16_t version = request.version();
-  if (asked->group_id.empty())
-    return request.Respond(wire::LeaveGroupResponse{.error_code = CodeOf(ErrorCode::kInvalidGroupId)});
   const absl::StatusOr<GroupService*> groups = broker.engine().Groups();
   if (!groups.ok()) return request.Respond(wire::LeaveGroupResponse{.error_code = CodeOf(groups.status())});
   LeaveGroupRequest leave{.group = std::move(asked->group_id)};

@@ -13,8 +13,6 @@ namespace millrace::inline v0 {
 void HandleSyncGroup(BrokerImpl& broker, Request request) {
   auto asked = request.Decode<wire::SyncGroupRequest>();
   if (!asked.ok()) return request.Refuse(asked.status());
-  if (asked->group_id.empty())
-    return request.Respond(wire::SyncGroupResponse{.error_code = CodeOf(ErrorCode::kInvalidGroupId)});
   const absl::StatusOr<GroupService*> groups = broker.engine().Groups();
   if (!groups.ok()) return request.Respond(wire::SyncGroupResponse{.error_code = CodeOf(groups.status())});
   SyncGroupRequest sync{.group = std::move(asked->group_id),
