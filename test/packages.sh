@@ -8,7 +8,7 @@ set -euo pipefail
 build=(g++ cmake ninja-build pkg-config ca-certificates libabsl-dev liblz4-dev libzstd-dev libsnappy-dev zlib1g-dev
   libasio-dev librdkafka-dev)
 case $(dpkg --print-architecture) in amd64) build+=(libisal-dev) ;; esac
-test=(catch2 kcat python3 python3-kafka strace xfsprogs e2fsprogs clang-format-19)
+test=(catch2 kcat python3 python3-kafka python3-confluent-kafka strace xfsprogs e2fsprogs clang-format-19)
 full=(clang-19 clang-tidy-19 libclang-rt-19-dev gcovr libbenchmark-dev librocksdb-dev libconcurrentqueue-dev)
 
 wanted=("${build[@]}")
