@@ -155,46 +155,6 @@ absl::StatusOr<AppendResult> LogImpl::AppendSlow(const Record& record, Timestamp
   return AppendResult{.first_offset = offset, .last_offset = offset};
 }
 
-absl::Status LogImpl::CheckBatch(BatchView batch, std::span<const std::byte> bytes, AppendOrigin origin,
-                                 bool trusted) const {
-  if (batch.size_bytes() != bytes.size()) {
-    return Error(ErrorCode::kCorruptMessage,
-                 absl::StrFormat("%s: the batch says it has %d bytes, but %d were given", name_,
-                                 batch.size_bytes(), bytes.size()));
-  }
-  if (trusted) return absl::OkStatus();
-  if (!batch.CrcIsValid()) {
-    return Error(ErrorCode::kCorruptMessage,
-                 absl::StrFormat("%s: the batch does not fit its checksum", name_));
-  }
-  if (origin == AppendOrigin::kReplication) return absl::OkStatus();
-  if (batch.record_count() <= 0 || batch.last_offset_delta() != batch.record_count() - 1) {
-    return Error(ErrorCode::kInvalidRecord,
-                 absl::StrFormat("%s: a batch of %d records ends at offset delta %d", name_,
-                                 batch.record_count(), batch.last_offset_delta()));
-  }
-  if (origin == AppendOrigin::kClient && batch.is_control()) {
-    return Error(ErrorCode::kInvalidRecord,
-                 absl::StrFormat("%s: clients may not append control batches", name_));
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<AppendResult> LogImpl::AppendBatch(std::span<std::byte> batch, AppendOrigin origin,
-                                                  bool trusted) {
-  absl::StatusOr<BatchView> view = BatchView::Parse(batch);
-  if (!view.ok()) {
-    return Error(ErrorCode::kCorruptMessage,
-                 absl::StrFormat("%s: %s", name_, std::string(view.status().message())));
-  }
-  MILLRACE_RETURN_IF_ERROR(CheckBatch(*view, batch, origin, trusted));
-  gate_.Lock();
-  absl::StatusOr<AppendResult> result = AppendBatchLocked(batch, origin);
-  if (gate_.UnlockAndCheck()) [[unlikely]]
-    TellListeners();
-  return result;
-}
-
 namespace {
 
 // Offsets and epoch lie outside the CRC.
@@ -234,8 +194,8 @@ absl::StatusOr<AppendResult> LogImpl::AppendBatchLocked(std::span<std::byte> bat
   Timestamp max_timestamp = view.max_timestamp();
   if (!replicated) {
     if (config_.message_timestamp_type == TimestampType::kLogAppendTime) {
-      result.append_time = env_.clock->CoarseWall();
-      max_timestamp = std::max(result.append_time, max_timestamp_);
+      max_timestamp = std::max(env_.clock->CoarseWall(), max_timestamp_);
+      result.append_time = max_timestamp;
       StampTime(batch, max_timestamp);
     } else if (max_timestamp > max_timestamp_ || config_.message_timestamp_before_max_ms != INT64_MAX) {
       MILLRACE_RETURN_IF_ERROR(CheckTimestamp(max_timestamp));

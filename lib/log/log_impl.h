@@ -26,6 +26,7 @@
 #include "log/append_gate.h"
 #include "log/append_listener.h"
 #include "log/cleaner.h"
+#include "log/client_batch.h"
 #include "log/leader_epoch_cache.h"
 #include "log/log_context.h"
 #include "log/producer_state_table.h"
@@ -212,6 +213,11 @@ class LogImpl final : public Log, public CleanableLog {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   absl::Status CheckBatch(BatchView batch, std::span<const std::byte> bytes, AppendOrigin origin,
                           bool trusted) const;
+  absl::Status CheckClientBatch(const ClientBatch& batch) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
+  absl::StatusOr<std::span<std::byte>> InCodec(std::span<std::byte> batch,
+                                               std::optional<BatchBuilder>* builder)
+      ABSL_LOCKS_EXCLUDED(gate_);
+  absl::Status InLog(const absl::Status& status) const;
   absl::Status CheckTimestamp(Timestamp timestamp) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   absl::StatusOr<AppendResult> AppendSlow(const Record& record, Timestamp now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);

@@ -209,10 +209,10 @@ class MILLRACE_EXPORT Log {
   // Errors leave the log unchanged: kMessageTooLarge, kInvalidTimestamp, kKafkaStorageError (no space:
   // transient; poisoned: see Revive; closed), kInvalidRecord (no key in a compacted topic).
   virtual absl::StatusOr<AppendResult> Append(const Record& record, Timestamp now = kNoTimestamp) = 0;
-  // Appends one encoded batch: stamps offsets and leader epoch (and time, for log-append-time topics) into
-  // `batch`, then stores it with one copy. kClient batches are checked: header, and CRC unless `trusted`
-  // (made by this process's own builder). Adds to the errors above: kCorruptMessage,
-  // kOutOfOrderSequenceNumber, kInvalidProducerEpoch, kUnknownProducerId (as Kafka's ProducerStateManager),
+  // Appends one encoded batch: stamps offsets, leader epoch and log-append time into it, then stores it with
+  // one copy. kClient batches, unless `trusted` (of this process's own builder), are checked to each record,
+  // its key and time, and stored in the topic's codec. Adds to the errors above: kCorruptMessage, kUnknown-
+  // ProducerId, kOutOfOrderSequenceNumber, kInvalidProducerEpoch (as Kafka's ProducerStateManager),
   // kOffsetOutOfRange (replication: does not follow on).
   virtual absl::StatusOr<AppendResult> AppendBatch(std::span<std::byte> batch,
                                                    AppendOrigin origin = AppendOrigin::kClient,
