@@ -1,5 +1,6 @@
 #include "broker/broker_impl.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/return_if_error.h"
@@ -82,7 +83,7 @@ absl::Status BrokerImpl::Start() {
   MutexLock lock(&mutex_);
   collector_ = collector;
   started_ = true;
-  for (const std::shared_ptr<Connection>& connection : connections_) connection->ResumeReading();
+  for (const std::shared_ptr<ServedConnection>& one : connections_) one->connection().ResumeReading();
   return absl::OkStatus();
 }
 
@@ -92,12 +93,16 @@ absl::Status BrokerImpl::Listen(const BrokerListener& options) {
   if (!options.advertised_address.empty()) {
     MILLRACE_ASSIGN_OR_RETURN(open.endpoint, ParseAdvertised(options.advertised_address));
   }
+  ListenOptions listen = options.options;
+  // A connection that waits for its client to take answers goes on when OnWritable is told, so the mark must
+  // lie where it may go on.
+  listen.connection.low_water_bytes = std::min(listen.connection.low_water_bytes, options_.unsent_bytes_max);
   MILLRACE_ASSIGN_OR_RETURN(
       open.listener,
       options.transport->Listen(
           options.address,
           [this, endpoint] { return std::make_unique<ClientConnection>(this, endpoint, handlers_); },
-          options.options));
+          listen));
   MILLRACE_ASSIGN_OR_RETURN(const HostPort real, ParseHostPort(open.listener->address()));
   if (open.endpoint.host.empty()) open.endpoint.host = real.host;
   if (open.endpoint.port == 0) open.endpoint.port = real.port;
@@ -105,59 +110,56 @@ absl::Status BrokerImpl::Listen(const BrokerListener& options) {
   return absl::OkStatus();
 }
 
-bool BrokerImpl::Opened(const std::shared_ptr<Connection>& connection) {
+bool BrokerImpl::Opened(const std::shared_ptr<ServedConnection>& connection) {
   if (faults_.refuses_connections()) return false;
   MutexLock lock(&mutex_);
   if (closing_) return false;
   connections_.insert(connection);
-  if (!started_) connection->PauseReading();
+  if (!started_) connection->connection().PauseReading();
   return true;
 }
 
-void BrokerImpl::Closed(const Connection* connection) {
+void BrokerImpl::Closed(const std::shared_ptr<ServedConnection>& connection) {
   MutexLock lock(&mutex_);
-  std::erase_if(connections_, [&](const auto& one) { return one.get() == connection; });
+  connections_.erase(connection);
 }
 
 void BrokerImpl::AbortConnections() {
-  std::set<std::shared_ptr<Connection>> connections;
+  std::set<std::shared_ptr<ServedConnection>> connections;
   {
     MutexLock lock(&mutex_);
     connections = connections_;
   }
-  for (const std::shared_ptr<Connection>& one : connections) one->Abort();
-}
-
-bool BrokerImpl::Add(const std::shared_ptr<Waiting>& waiting) {
-  MutexLock lock(&mutex_);
-  if (!closing_) waiting_.insert(waiting);
-  return !closing_;
-}
-
-void BrokerImpl::Remove(const std::shared_ptr<Waiting>& waiting) {
-  MutexLock lock(&mutex_);
-  waiting_.erase(waiting);
+  for (const std::shared_ptr<ServedConnection>& one : connections) one->connection().Abort();
 }
 
 absl::Status BrokerImpl::Close(absl::Duration drain) {
+  const MonotonicNanos deadline = engine_->DeadlineAfter(drain);
   for (OpenListener& open : listeners_) {
     if (open.listener != nullptr) open.listener->Close();
   }
-  std::set<std::shared_ptr<Connection>> connections;
-  std::set<std::shared_ptr<Waiting>> waiting;
+  std::set<std::shared_ptr<ServedConnection>> connections;
   std::optional<MetricsCollectorId> collector;
   {
     MutexLock lock(&mutex_);
     closing_ = true;
     collector = std::exchange(collector_, std::nullopt);
     connections = connections_;
-    waiting.swap(waiting_);
   }
   if (collector.has_value()) engine_->metrics().RemoveCollector(*collector);
-  for (const std::shared_ptr<Waiting>& one : waiting) one->GiveUp();
-  for (const std::shared_ptr<Connection>& one : connections) one->Close(drain);
+  // First no more requests, then the answers: a client that is answered must not ask again and wait anew.
+  for (const std::shared_ptr<ServedConnection>& one : connections) one->Finish(drain);
+  for (const std::shared_ptr<Waiting>& one : waiting_->Close()) one->GiveUp();
+  connections.clear();
+  bool aborted = false;
   std::atomic<uint32_t>& count = handlers_->count;
-  for (uint32_t left = count.load(); left != 0; left = count.load()) engine_->Wait(count, left, kNever);
+  for (uint32_t left = count.load(); left != 0; left = count.load()) {
+    if (!aborted && env().clock->Monotonic() >= deadline) {
+      aborted = true;
+      AbortConnections();
+    }
+    engine_->Wait(count, left, aborted ? kNever : deadline);
+  }
   return absl::OkStatus();
 }
 
@@ -237,13 +239,8 @@ void BrokerImpl::Collect(MetricsSnapshot* snapshot) {
         "Times that accepting failed for want of descriptors or memory.", kCounter, at,
         counts.accept_failures);
   }
-  int64_t fetches = 0;
-  {
-    MutexLock lock(&mutex_);
-    for (const std::shared_ptr<Waiting>& one : waiting_) fetches += one->is_fetch() ? 1 : 0;
-  }
   add("kafka_server_delayedoperationpurgatory_purgatorysize", "Requests that wait.", MetricType::kGauge,
-      {{"delayedOperation", "Fetch"}}, fetches);
+      {{"delayedOperation", "Fetch"}}, waiting_->fetches());
 }
 
 }  // namespace millrace::inline v0

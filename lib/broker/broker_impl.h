@@ -20,6 +20,7 @@
 #include "broker/fault_table.h"
 #include "broker/fetch_session.h"
 #include "broker/request.h"
+#include "broker/wait_list.h"
 #include "broker/wake_ups.h"
 #include "engine/engine_impl.h"
 #include "millrace/broker.h"
@@ -28,14 +29,14 @@ namespace millrace::inline v0 {
 
 struct ApiHandler;
 
-// Something that waits for the engine on a client's behalf, for longer than a call. Thread-safe.
-class Waiting {
+// A client's connection. Thread-safe.
+class ServedConnection {
  public:
-  virtual ~Waiting() = default;
-  // Answer now: the broker closes.
-  virtual void GiveUp() = 0;
-  // A fetch: Kafka counts those in its purgatory.
-  virtual bool is_fetch() const { return false; }
+  virtual ~ServedConnection() = default;
+  virtual Connection& connection() const = 0;
+  // Takes up no more requests, and closes once the one under way was answered, and that was sent within
+  // `drain`.
+  virtual void Finish(absl::Duration drain) = 0;
 };
 
 // How many handlers of connections there are; outlives the broker, which waits for the last of them.
@@ -44,7 +45,7 @@ struct HandlerCount {
   Parker* parker = nullptr;
 };
 
-// Thread-safe. Lock order: mutex_ before those of connections.
+// Thread-safe.
 class BrokerImpl final : public Broker {
  public:
   explicit BrokerImpl(BrokerOptions options);
@@ -64,15 +65,13 @@ class BrokerImpl final : public Broker {
   DynamicConfigs& configs() { return configs_; }
   FetchSessionCache& fetch_sessions() { return fetch_sessions_; }
   WakeUps& wake_ups() { return wake_ups_; }
-  // False: the broker closes, nothing was added.
-  bool Add(const std::shared_ptr<Waiting>& waiting);
-  void Remove(const std::shared_ptr<Waiting>& waiting);
+  const std::shared_ptr<WaitList>& waiting() const { return waiting_; }
 
   // --- For connections
   const std::shared_ptr<BrokerMetrics>& metrics() const { return metrics_; }
   // False: the broker closes.
-  bool Opened(const std::shared_ptr<Connection>& connection);
-  void Closed(const Connection* connection);
+  bool Opened(const std::shared_ptr<ServedConnection>& connection);
+  void Closed(const std::shared_ptr<ServedConnection>& connection);
   void AbortConnections();
   void Dispatch(std::shared_ptr<Responder> responder, const HostPort* endpoint, Frame frame);
 
@@ -96,6 +95,7 @@ class BrokerImpl final : public Broker {
   // Stable addresses: requests point to endpoints.
   std::deque<OpenListener> listeners_;
   const std::shared_ptr<HandlerCount> handlers_;
+  const std::shared_ptr<WaitList> waiting_ = std::make_shared<WaitList>();
   FaultTable faults_{this};
   DynamicConfigs configs_{engine_};
   // Answers that come late count with it too.
@@ -106,8 +106,7 @@ class BrokerImpl final : public Broker {
   bool started_ ABSL_GUARDED_BY(mutex_) = false;
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<MetricsCollectorId> collector_ ABSL_GUARDED_BY(mutex_);
-  std::set<std::shared_ptr<Connection>> connections_ ABSL_GUARDED_BY(mutex_);
-  std::set<std::shared_ptr<Waiting>> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::shared_ptr<ServedConnection>> connections_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace millrace::inline v0

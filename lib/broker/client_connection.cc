@@ -1,5 +1,6 @@
 #include "broker/client_connection.h"
 
+#include <optional>
 #include <utility>
 
 #include "base/strings.h"
@@ -8,7 +9,7 @@
 namespace millrace::inline v0 {
 
 // What answers need; outlives the handler where one is late.
-class ClientConnection::Turns final : public Responder {
+class ClientConnection::Turns final : public Responder, public ServedConnection {
  public:
   Turns(std::shared_ptr<Connection> connection, size_t unsent_bytes_max,
         std::shared_ptr<BrokerMetrics> metrics)
@@ -16,9 +17,11 @@ class ClientConnection::Turns final : public Responder {
         unsent_bytes_max_(unsent_bytes_max),
         metrics_(std::move(metrics)) {}
 
-  void Begin() {
+  // False: no more requests are taken up.
+  bool Begin() {
     MutexLock lock(&mutex_);
-    answered_ = false;
+    if (!drain_.has_value()) answered_ = false;
+    return !drain_.has_value();
   }
   // After the request was handed over: nothing more is read until it is answered, and sent.
   void HoldUp() {
@@ -41,6 +44,7 @@ class ClientConnection::Turns final : public Responder {
   void AnswerNothing() override {
     MutexLock lock(&mutex_);
     answered_ = true;
+    if (drain_.has_value()) return connection_->Close(*drain_);
     GoOnLocked();
   }
   void Refuse(const absl::Status& why, Refusal reason) override {
@@ -49,6 +53,13 @@ class ClientConnection::Turns final : public Responder {
   }
   std::string peer_address() const override { return connection_->peer_address(); }
   BrokerMetrics& metrics() const override { return *metrics_; }
+
+  Connection& connection() const override { return *connection_; }
+  void Finish(absl::Duration drain) override {
+    MutexLock lock(&mutex_);
+    drain_ = drain;
+    if (answered_) connection_->Close(drain);
+  }
 
  private:
   void GoOnLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -63,6 +74,8 @@ class ClientConnection::Turns final : public Responder {
   Mutex mutex_;
   bool answered_ ABSL_GUARDED_BY(mutex_) = true;
   bool paused_ ABSL_GUARDED_BY(mutex_) = false;
+  // Set: the broker closes; so long the last answer has to go out.
+  std::optional<absl::Duration> drain_ ABSL_GUARDED_BY(mutex_);
 };
 
 ClientConnection::ClientConnection(BrokerImpl* broker, const HostPort* endpoint,
@@ -80,12 +93,12 @@ ClientConnection::~ClientConnection() {
 void ClientConnection::OnOpened(std::shared_ptr<Connection> connection) {
   connection_ = std::move(connection);
   turns_ = std::make_shared<Turns>(connection_, broker_->options().unsent_bytes_max, broker_->metrics());
-  broker_->metrics()->ConnectionOpened(connection_->peer_address(), FormatHostPort(*endpoint_));
-  if (!broker_->Opened(connection_)) connection_->Abort();
+  broker_->metrics()->ConnectionOpened(connection_->peer_address(), connection_->local_address());
+  if (!broker_->Opened(turns_)) connection_->Abort();
 }
 
 void ClientConnection::OnFrame(Frame frame) {
-  turns_->Begin();
+  if (!turns_->Begin()) return;
   broker_->Dispatch(turns_, endpoint_, std::move(frame));
   turns_->HoldUp();
 }
@@ -95,8 +108,8 @@ void ClientConnection::OnWritable() {
 }
 
 void ClientConnection::OnClosed(const absl::Status& status) {
-  broker_->metrics()->ConnectionClosed(connection_->peer_address(), FormatHostPort(*endpoint_), status);
-  broker_->Closed(connection_.get());
+  broker_->metrics()->ConnectionClosed(connection_->peer_address(), connection_->local_address(), status);
+  broker_->Closed(turns_);
 }
 
 }  // namespace millrace::inline v0

@@ -23,6 +23,12 @@ absl::Status InjectedError() {
   return absl::AbortedError("a fault that was asked for");
 }
 
+// Where requests and answers are held back. A copy outlives the broker: answers may be late.
+struct Delays {
+  std::shared_ptr<WaitList> waiting = nullptr;
+  Env env = {};
+};
+
 // Does something later, or when the broker closes, if that comes first: once.
 class Postponed final : public Waiting, public std::enable_shared_from_this<Postponed> {
  public:
@@ -30,17 +36,19 @@ class Postponed final : public Waiting, public std::enable_shared_from_this<Post
   using Then = absl::AnyInvocable<void(bool closing)>;
 
   // Within this call where `delay` is zero.
-  static void Run(BrokerImpl& broker, absl::Duration delay, Then then) {
+  static void Run(const Delays& delays, absl::Duration delay, Then then) {
     if (delay == absl::ZeroDuration()) return then(false);
-    auto self = std::make_shared<Postponed>(&broker, std::move(then));
-    if (!broker.Add(self)) return self->Finish(true);
-    const MonotonicNanos when = broker.engine().DeadlineAfter(delay);
+    auto self = std::make_shared<Postponed>(delays, std::move(then));
+    if (!delays.waiting->Add(self)) return self->Finish(true);
+    if (delay == absl::InfiniteDuration()) return;
+    const int64_t now = delays.env.clock->Monotonic().value();
+    const int64_t nanos = std::min(absl::ToInt64Nanoseconds(delay), kNever.value() - now);
     MutexLock lock(&self->mutex_);
-    if (self->then_ == nullptr || when == kNever) return;
-    self->timer_ = broker.env().executor->PostAt(when, [self] { self->Finish(false); });
+    if (self->then_ == nullptr) return;
+    self->timer_ = delays.env.executor->PostAt(MonotonicNanos(now + nanos), [self] { self->Finish(false); });
   }
 
-  Postponed(BrokerImpl* broker, Then then) : broker_(broker), then_(std::move(then)) {}
+  Postponed(Delays delays, Then then) : delays_(std::move(delays)), then_(std::move(then)) {}
   void GiveUp() override { Finish(true); }
 
  private:
@@ -49,11 +57,11 @@ class Postponed final : public Waiting, public std::enable_shared_from_this<Post
     MutexLock lock(&mutex_);
     if (then_ == nullptr) return;
     std::exchange(then_, nullptr)(closing);
-    if (timer_ != TimerId()) broker_->env().executor->Cancel(timer_);
-    broker_->Remove(shared_from_this());
+    if (timer_ != TimerId()) delays_.env.executor->Cancel(timer_);
+    delays_.waiting->Remove(shared_from_this());
   }
 
-  BrokerImpl* const broker_;
+  const Delays delays_;
   Mutex mutex_;
   Then then_ ABSL_GUARDED_BY(mutex_);
   TimerId timer_ ABSL_GUARDED_BY(mutex_);
@@ -62,9 +70,11 @@ class Postponed final : public Waiting, public std::enable_shared_from_this<Post
 // Stands before a client, so that the answer to a request that was carried out meets a fault.
 class FaultyResponder final : public Responder {
  public:
-  FaultyResponder(BrokerImpl* broker, Fault fault, wire::RequestHeader header,
-                  std::shared_ptr<Responder> client)
-      : broker_(broker), fault_(std::move(fault)), header_(std::move(header)), client_(std::move(client)) {}
+  FaultyResponder(Delays delays, Fault fault, wire::RequestHeader header, std::shared_ptr<Responder> client)
+      : delays_(std::move(delays)),
+        fault_(std::move(fault)),
+        header_(std::move(header)),
+        client_(std::move(client)) {}
 
   void Answer(OutgoingFrame frame) override {
     if (fault_.error != ErrorCode::kNone) {
@@ -88,7 +98,7 @@ class FaultyResponder final : public Responder {
 
  private:
   void Postpone(absl::AnyInvocable<void(Responder&)> answer) {
-    Postponed::Run(*broker_, fault_.delay,
+    Postponed::Run(delays_, fault_.delay,
                    [client = client_, drop = fault_.drop, answer = std::move(answer)](bool closing) mutable {
                      if (drop || closing) return client->Refuse(InjectedError(), Refusal::kFault);
                      answer(*client);
@@ -115,7 +125,7 @@ class FaultyResponder final : public Responder {
     return changed;
   }
 
-  BrokerImpl* const broker_;
+  const Delays delays_;
   const Fault fault_;
   const wire::RequestHeader header_;
   const std::shared_ptr<Responder> client_;
@@ -207,13 +217,14 @@ std::optional<Fault> FaultTable::Take(const Request& request) {
 
 void MeetFault(BrokerImpl& broker, const Fault& fault, void (*handle)(BrokerImpl&, Request),
                Request request) {
+  const Delays delays{.waiting = broker.waiting(), .env = broker.env()};
   if (fault.carry_out) {
     request.Interpose([&](std::shared_ptr<Responder> client) {
-      return std::make_shared<FaultyResponder>(&broker, fault, request.header(), std::move(client));
+      return std::make_shared<FaultyResponder>(delays, fault, request.header(), std::move(client));
     });
     return handle(broker, std::move(request));
   }
-  Postponed::Run(broker, fault.delay,
+  Postponed::Run(delays, fault.delay,
                  [&broker, handle, drop = fault.drop, error = fault.error,
                   request = std::move(request)](bool closing) mutable {
                    if (drop || closing) return request.Refuse(InjectedError(), Refusal::kFault);

@@ -56,7 +56,7 @@ class Fetching final : public Waiting, public Wakeable, public std::enable_share
     timer_ = broker_->env().executor->PostAt(
         broker_->env().clock->Monotonic() + absl::ToInt64Nanoseconds(max_wait_),
         [self = shared_from_this()] { self->GiveUp(); });
-    if (!broker_->Add(shared_from_this())) {
+    if (!broker_->waiting()->Add(shared_from_this())) {
       waits_ = false;
       Try();
     }
@@ -125,12 +125,13 @@ class Fetching final : public Waiting, public Wakeable, public std::enable_share
   void Answer(wire::FetchResponse* response, std::vector<std::shared_ptr<const void>> pins)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     answered_ = true;
-    broker_->Remove(shared_from_this());
     if (timer_ != TimerId()) broker_->env().executor->Cancel(timer_);
     Count(*response);
     if (plan_.session != nullptr) plan_.session->Tell(response, plan_.all);
     request_.Respond(*response, std::move(pins));
     parts_.clear();
+    // Last: the broker may be gone after it.
+    broker_->waiting()->Remove(shared_from_this());
   }
 
   void Count(const wire::FetchResponse& response) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "broker/api/handlers.h"
+#include "broker/api/member_wait.h"
 #include "millrace/wire/messages/join_group.h"
 
 namespace millrace::inline v0 {
@@ -55,10 +56,14 @@ void HandleJoinGroup(BrokerImpl& broker, Request request) {
   join.supports_skipping_assignment = version >= 9;
   for (auto& protocol : asked->protocols)
     join.protocols.push_back({.name = std::move(protocol.name), .metadata = std::move(protocol.metadata)});
-  (*groups)->Join(std::move(join),
-                  [request = std::move(request), version](JoinGroupResponse response) mutable {
-                    request.Respond(ToWire(std::move(response), version));
-                  });
+  JoinGroupResponse closing{.result = {.error = ErrorCode::kCoordinatorNotAvailable},
+                            .member_id = join.member_id};
+  const auto wait = MemberWait<wire::JoinGroupResponse>::Begin(broker.waiting(), std::move(request),
+                                                               ToWire(std::move(closing), version));
+  if (wait == nullptr) return;
+  (*groups)->Join(std::move(join), [wait, version](JoinGroupResponse response) {
+    wait->Done(ToWire(std::move(response), version));
+  });
 }
 
 }  // namespace millrace::inline v0

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "broker/api/handlers.h"
+#include "broker/api/member_wait.h"
 #include "millrace/wire/messages/sync_group.h"
 
 namespace millrace::inline v0 {
@@ -24,14 +25,18 @@ void HandleSyncGroup(BrokerImpl& broker, Request request) {
   for (auto& one : asked->assignments)
     sync.assignments.push_back(
         {.member_id = std::move(one.member_id), .assignment = std::move(one.assignment)});
-  (*groups)->Sync(std::move(sync), [request = std::move(request)](SyncGroupResponse from) mutable {
+  const int16_t version = request.version();
+  const auto wait = MemberWait<wire::SyncGroupResponse>::Begin(
+      broker.waiting(), std::move(request), {.error_code = CodeOf(ErrorCode::kCoordinatorNotAvailable)});
+  if (wait == nullptr) return;
+  (*groups)->Sync(std::move(sync), [wait, version](SyncGroupResponse from) {
     wire::SyncGroupResponse response{.error_code = CodeOf(from.result.error),
                                      .assignment = std::move(from.assignment)};
-    if (from.result.ok() && request.version() >= 5) {
+    if (from.result.ok() && version >= 5) {
       response.protocol_type = std::move(from.protocol_type);
       response.protocol_name = std::move(from.protocol);
     }
-    request.Respond(response);
+    wait->Done(response);
   });
 }
 
