@@ -11,6 +11,7 @@
 #define MILLRACE_BROKER_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -59,6 +60,17 @@ struct BrokerOptions {
   // Fetch sessions at once ("max.incremental.fetch.session.cache.slots"); clients without one name all they
   // read each time. 0: none.
   int32_t fetch_sessions_max = 1000;
+  // Connections that are open at once, on all listeners together ("max.connections"), and from one address
+  // without its port ("max.connections.per.ip", and for some addresses a number of their own,
+  // "max.connections.per.ip.overrides": "127.0.0.1", "::1"). One too many is closed as soon as it is
+  // accepted, and counted. ListenOptions limits those of one listener.
+  int32_t max_connections = INT32_MAX;
+  int32_t max_connections_per_ip = INT32_MAX;
+  std::map<std::string, int32_t> max_connections_per_ip_overrides = {};
+  // While the requests that were not answered yet have more bytes than this, no connection is read from,
+  // until half of them are gone ("queued.max.request.bytes"; Kafka has no limit by default). Nothing is
+  // refused. Zero or less: no limit.
+  int64_t queued_request_bytes_max = int64_t{512} << 20;
   // A connection is not read from while more unsent bytes than this wait for its client.
   size_t unsent_bytes_max = 1024 * 1024;
   // What a client is told that asks for the broker's configuration (millrace/server.h). Borrowed; must

@@ -61,6 +61,13 @@ struct Budgets {
   // Partitions, and topics; more are refused with kPolicyViolation.
   int32_t partitions = 1'000'000;
   int32_t topics = INT32_MAX;
+  // Consumer groups with members or committed offsets; a request that would make one more is refused with
+  // kPolicyViolation. Those that are in the log are all read.
+  int32_t groups = 1'000'000;
+  // Idempotent producers that partitions remember, all partitions together, at about 200 bytes each; the ones
+  // that were silent longest are forgotten for new ones. One that is forgotten may go on, but its retries are
+  // no longer recognized. Each partition remembers one in any case.
+  int32_t producer_ids = 1'000'000;
 };
 
 struct EngineOptions {
@@ -109,6 +116,8 @@ struct EngineOptions {
   // ("log.cleaner.io.max.bytes.per.second").
   absl::Duration retention_check_interval = absl::Minutes(5);
   double cleaner_io_max_bytes_per_second = 1e18;
+  // An idempotent producer that was silent for so long is forgotten ("producer.id.expiration.ms").
+  absl::Duration producer_id_expiration = absl::Hours(24);
   uint64_t cleaner_dedupe_buffer_bytes = uint64_t{128} << 20;
 
   // Partitions, and offsets of groups, that have metrics of their own (size, offsets, lag); of the rest only

@@ -36,6 +36,8 @@ struct ServerConfig {
     std::string name = {};
     std::string address = {};
     std::string advertised_address = {};
+    // "listener.name.NAME.max.connections": open at once on this listener.
+    int32_t max_connections = INT32_MAX;
   };
 
   // log.dirs, num.partitions, the defaults of topics (log.retention.*, ...), groups. Its `env` may be set

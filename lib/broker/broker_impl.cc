@@ -24,6 +24,13 @@ absl::StatusOr<HostPort> ParseAdvertised(std::string_view address) {
   return Invalid("listeners.advertised_address", StrCat("\"host:port\", not \"", address, "\""));
 }
 
+// "127.0.0.1" of "127.0.0.1:41873", "::1" of "[::1]:41873".
+std::string HostOfPeer(std::string_view peer) {
+  std::string_view host = peer.substr(0, peer.rfind(':'));
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return std::string(host);
+}
+
 std::string MadeUpClusterId(Random* random) {
   constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   std::string id;
@@ -46,6 +53,12 @@ absl::Status BrokerOptions::Validate() const {
       MILLRACE_RETURN_IF_ERROR(ParseAdvertised(listener.advertised_address).status());
   }
   if (node_id < 0) return Invalid("node_id", "zero or more");
+  if (max_connections < 1) return Invalid("max_connections", "at least 1");
+  if (max_connections_per_ip < 0) return Invalid("max_connections_per_ip", "zero or more");
+  for (const auto& [host, connections] : max_connections_per_ip_overrides) {
+    if (host.empty() || connections < 0)
+      return Invalid("max_connections_per_ip_overrides", "addresses, each with zero or more connections");
+  }
   if (fetch_max_bytes < 1024) return Invalid("fetch_max_bytes", "at least 1024");
   if (fetch_max_wait < absl::ZeroDuration()) return Invalid("fetch_max_wait", "zero or longer");
   return absl::OkStatus();
@@ -66,7 +79,9 @@ BrokerImpl::BrokerImpl(BrokerOptions options)
       fetch_sessions_(engine_->env(), static_cast<size_t>(std::max(options_.fetch_sessions_max, 0))),
       handlers_(std::make_shared<HandlerCount>()),
       metrics_(
-          std::make_shared<BrokerMetrics>(&engine_->metrics(), engine_->env().clock, engine_->env().logger)) {
+          std::make_shared<BrokerMetrics>(&engine_->metrics(), engine_->env().clock, engine_->env().logger)),
+      queued_bytes_(std::make_shared<QueuedBytes>(options_.queued_request_bytes_max, &metrics_->queued_bytes,
+                                                  &metrics_->queued_bytes_reached)) {
   handlers_->parker = engine_->env().parker;
 }
 
@@ -83,7 +98,7 @@ absl::Status BrokerImpl::Start() {
   MutexLock lock(&mutex_);
   collector_ = collector;
   started_ = true;
-  for (const std::shared_ptr<ServedConnection>& one : connections_) one->connection().ResumeReading();
+  for (const auto& [one, host] : connections_) one->connection().ResumeReading();
   return absl::OkStatus();
 }
 
@@ -114,23 +129,68 @@ bool BrokerImpl::Opened(const std::shared_ptr<ServedConnection>& connection) {
   if (faults_.refuses_connections()) return false;
   MutexLock lock(&mutex_);
   if (closing_) return false;
-  connections_.insert(connection);
+  const std::string peer = connection->connection().peer_address();
+  if (!Admit(peer)) return false;
+  connections_.emplace(connection, HostOfPeer(peer));
   if (!started_) connection->connection().PauseReading();
+  return true;
+}
+
+bool BrokerImpl::Admit(const std::string& peer) {
+  if (connections_.size() >= static_cast<size_t>(options_.max_connections)) {
+    metrics_->ConnectionRefused(peer, metrics_->max_connections, "max.connections");
+    return false;
+  }
+  const std::string host = HostOfPeer(peer);
+  const auto own = options_.max_connections_per_ip_overrides.find(host);
+  const int32_t allowed =
+      own != options_.max_connections_per_ip_overrides.end() ? own->second : options_.max_connections_per_ip;
+  const auto open = connections_by_host_.find(host);
+  if ((open == connections_by_host_.end() ? 0 : open->second) >= allowed) {
+    metrics_->ConnectionRefused(peer, metrics_->max_connections_per_ip, "max.connections.per.ip");
+    return false;
+  }
+  ++connections_by_host_[host];
   return true;
 }
 
 void BrokerImpl::Closed(const std::shared_ptr<ServedConnection>& connection) {
   MutexLock lock(&mutex_);
-  connections_.erase(connection);
+  const auto found = connections_.find(connection);
+  if (found == connections_.end()) return;
+  const auto of_host = connections_by_host_.find(found->second);
+  if (of_host != connections_by_host_.end() && --of_host->second == 0) connections_by_host_.erase(of_host);
+  connections_.erase(found);
 }
 
 void BrokerImpl::AbortConnections() {
-  std::set<std::shared_ptr<ServedConnection>> connections;
+  std::vector<std::shared_ptr<ServedConnection>> connections;
   {
     MutexLock lock(&mutex_);
-    connections = connections_;
+    for (const auto& [one, host] : connections_) connections.push_back(one);
   }
   for (const std::shared_ptr<ServedConnection>& one : connections) one->connection().Abort();
+}
+
+void BrokerImpl::Post(absl::AnyInvocable<void()> task) {
+  // Counted until the task is gone, run or not: an executor that was stopped drops it.
+  struct Counted {
+    explicit Counted(std::shared_ptr<HandlerCount> handlers) : count(std::move(handlers)) {
+      count->count.fetch_add(1);
+    }
+    ~Counted() {
+      count->count.fetch_sub(1);
+      count->parker->UnparkAll(count->count);
+    }
+    const std::shared_ptr<HandlerCount> count;
+  };
+  struct Posted {
+    void operator()() { task(); }
+    // Destroyed from the last to the first.
+    std::unique_ptr<Counted> counted;
+    absl::AnyInvocable<void()> task;
+  };
+  env().executor->Post(Posted{std::make_unique<Counted>(handlers_), std::move(task)});
 }
 
 absl::Status BrokerImpl::Close(absl::Duration drain) {
@@ -138,13 +198,13 @@ absl::Status BrokerImpl::Close(absl::Duration drain) {
   for (OpenListener& open : listeners_) {
     if (open.listener != nullptr) open.listener->Close();
   }
-  std::set<std::shared_ptr<ServedConnection>> connections;
+  std::vector<std::shared_ptr<ServedConnection>> connections;
   std::optional<MetricsCollectorId> collector;
   {
     MutexLock lock(&mutex_);
     closing_ = true;
     collector = std::exchange(collector_, std::nullopt);
-    connections = connections_;
+    for (const auto& [one, host] : connections_) connections.push_back(one);
   }
   if (collector.has_value()) engine_->metrics().RemoveCollector(*collector);
   // First no more requests, then the answers: a client that is answered must not ask again and wait anew.
@@ -184,7 +244,9 @@ void BrokerImpl::Dispatch(std::shared_ptr<Responder> responder, const HostPort* 
   if (!header.ok()) return refuse(header.status(), Refusal::kNoHeader);
   const int16_t version = header->request_api_version;
   metrics_->CountRequest(key, version);
-  Request request(std::move(responder), endpoint, *std::move(header), std::move(frame), body, came);
+  QueuedRequest queued(queued_bytes_, frame.size());
+  Request request(std::move(responder), endpoint, *std::move(header), std::move(frame), body, came,
+                  std::move(queued));
   const ApiHandler* const handler = FindHandler(wire::ApiKey{key});
   if (handler != nullptr && handler->served.Has(version)) {
     Serve(*handler, std::move(request));

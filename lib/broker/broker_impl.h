@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -13,8 +14,10 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "base/mutex.h"
+#include "base/strings.h"
 #include "broker/broker_metrics.h"
 #include "broker/config/dynamic_configs.h"
 #include "broker/fault_table.h"
@@ -66,10 +69,13 @@ class BrokerImpl final : public Broker {
   FetchSessionCache& fetch_sessions() { return fetch_sessions_; }
   WakeUps& wake_ups() { return wake_ups_; }
   const std::shared_ptr<WaitList>& waiting() const { return waiting_; }
+  // Runs it on the engine's executor: what takes too long for an event loop. Close waits for it.
+  void Post(absl::AnyInvocable<void()> task);
 
   // --- For connections
   const std::shared_ptr<BrokerMetrics>& metrics() const { return metrics_; }
-  // False: the broker closes.
+  const std::shared_ptr<QueuedBytes>& queued_bytes() const { return queued_bytes_; }
+  // False: the broker closes, or there is one connection too many, which was counted.
   bool Opened(const std::shared_ptr<ServedConnection>& connection);
   void Closed(const std::shared_ptr<ServedConnection>& connection);
   void AbortConnections();
@@ -82,6 +88,8 @@ class BrokerImpl final : public Broker {
   };
 
   absl::Status Listen(const BrokerListener& options);
+  // Counts a connection from `peer` in, unless it is one too many.
+  bool Admit(const std::string& peer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Serve(const ApiHandler& handler, Request request);
   // Appends what is counted of listeners and of requests that wait.
   void Collect(MetricsSnapshot* snapshot);
@@ -100,13 +108,16 @@ class BrokerImpl final : public Broker {
   DynamicConfigs configs_{engine_};
   // Answers that come late count with it too.
   const std::shared_ptr<BrokerMetrics> metrics_;
+  const std::shared_ptr<QueuedBytes> queued_bytes_;
 
   Mutex mutex_;
   // Until then nothing is read: requests point to endpoints.
   bool started_ ABSL_GUARDED_BY(mutex_) = false;
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   std::optional<MetricsCollectorId> collector_ ABSL_GUARDED_BY(mutex_);
-  std::set<std::shared_ptr<ServedConnection>> connections_ ABSL_GUARDED_BY(mutex_);
+  // With the host of each one's peer.
+  std::map<std::shared_ptr<ServedConnection>, std::string> connections_ ABSL_GUARDED_BY(mutex_);
+  StringMap<int32_t> connections_by_host_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace millrace::inline v0

@@ -109,6 +109,11 @@ void BrokerMetrics::ConnectionOpened(std::string_view peer, std::string_view lis
   connections_log_.Log(StrCat("connection opened peer=", peer, " listener=", listener));
 }
 
+void BrokerMetrics::ConnectionRefused(std::string_view peer, Counter& counter, std::string_view limit) {
+  counter.Add();
+  connections_log_.Log(StrCat("connection refused peer=", peer, " limit=", limit));
+}
+
 void BrokerMetrics::ConnectionClosed(std::string_view peer, std::string_view listener,
                                      const absl::Status& why) {
   const std::string_view reason = why.ok() ? "in good order" : ToStd(why.message());

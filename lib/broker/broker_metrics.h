@@ -14,6 +14,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "base/mutex.h"
+#include "metrics/limit_reached.h"
 #include "millrace/env/clock.h"
 #include "millrace/env/logger.h"
 #include "millrace/metrics.h"
@@ -74,6 +75,8 @@ class BrokerMetrics {
   // A frame from `peer` ends its connection.
   void Refused(Refusal reason, std::string_view peer, std::string_view why);
   void ConnectionOpened(std::string_view peer, std::string_view listener);
+  // `limit` is the setting that it would have passed; `counter` is one of those below.
+  void ConnectionRefused(std::string_view peer, Counter& counter, std::string_view limit);
   void ConnectionClosed(std::string_view peer, std::string_view listener, const absl::Status& why);
 
  private:
@@ -92,6 +95,13 @@ class BrokerMetrics {
   std::array<Counter*, kRefusals> refusals_ = {};
   LimitedLog refused_log_;
   LimitedLog connections_log_;
+
+ public:
+  Counter& max_connections = LimitReachedCounter(registry_, "max_connections");
+  Counter& max_connections_per_ip = LimitReachedCounter(registry_, "max_connections_per_ip");
+  Counter& queued_bytes_reached = LimitReachedCounter(registry_, "queued_bytes");
+  Gauge& queued_bytes = registry_->GetGauge("millrace_broker_queued_request_bytes",
+                                            "Bytes of requests that were not answered yet.");
 };
 
 }  // namespace millrace::inline v0

@@ -9,7 +9,7 @@
 namespace millrace::inline v0 {
 
 // What answers need; outlives the handler where one is late.
-class ClientConnection::Turns final : public Responder, public ServedConnection {
+class ClientConnection::Turns final : public Responder, public ServedConnection, public QueuedBytes::Reader {
  public:
   Turns(std::shared_ptr<Connection> connection, size_t unsent_bytes_max,
         std::shared_ptr<BrokerMetrics> metrics)
@@ -26,10 +26,27 @@ class ClientConnection::Turns final : public Responder, public ServedConnection 
   // After the request was handed over: nothing more is read until it is answered, and sent.
   void HoldUp() {
     MutexLock lock(&mutex_);
-    if (!answered_ || connection_->unsent_bytes() > unsent_bytes_max_) {
-      connection_->PauseReading();
-      paused_ = true;
+    if (!answered_ || held_ || connection_->unsent_bytes() > unsent_bytes_max_) PauseLocked();
+  }
+  // The client is gone: nobody waits on its behalf.
+  void Gone() {
+    std::shared_ptr<Waiting> waiting;
+    {
+      MutexLock lock(&mutex_);
+      if (!answered_) waiting = waiting_.lock();
     }
+    if (waiting != nullptr) waiting->GiveUp();
+  }
+
+  void HoldReading() override {
+    MutexLock lock(&mutex_);
+    held_ = true;
+    PauseLocked();
+  }
+  void ReleaseReading() override {
+    MutexLock lock(&mutex_);
+    held_ = false;
+    GoOnLocked();
   }
   void GoOn() {
     MutexLock lock(&mutex_);
@@ -51,6 +68,10 @@ class ClientConnection::Turns final : public Responder, public ServedConnection 
     metrics_->Refused(reason, connection_->peer_address(), ToStd(why.message()));
     connection_->Abort();
   }
+  void Waits(std::weak_ptr<Waiting> waiting) override {
+    MutexLock lock(&mutex_);
+    waiting_ = std::move(waiting);
+  }
   std::string peer_address() const override { return connection_->peer_address(); }
   BrokerMetrics& metrics() const override { return *metrics_; }
 
@@ -62,8 +83,12 @@ class ClientConnection::Turns final : public Responder, public ServedConnection 
   }
 
  private:
+  void PauseLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (!paused_) connection_->PauseReading();
+    paused_ = true;
+  }
   void GoOnLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (!paused_ || !answered_ || connection_->unsent_bytes() > unsent_bytes_max_) return;
+    if (!paused_ || !answered_ || held_ || connection_->unsent_bytes() > unsent_bytes_max_) return;
     paused_ = false;
     connection_->ResumeReading();
   }
@@ -76,6 +101,9 @@ class ClientConnection::Turns final : public Responder, public ServedConnection 
   bool paused_ ABSL_GUARDED_BY(mutex_) = false;
   // Set: the broker closes; so long the last answer has to go out.
   std::optional<absl::Duration> drain_ ABSL_GUARDED_BY(mutex_);
+  // By the queue of all connections.
+  bool held_ ABSL_GUARDED_BY(mutex_) = false;
+  std::weak_ptr<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);
 };
 
 ClientConnection::ClientConnection(BrokerImpl* broker, const HostPort* endpoint,
@@ -94,7 +122,8 @@ void ClientConnection::OnOpened(std::shared_ptr<Connection> connection) {
   connection_ = std::move(connection);
   turns_ = std::make_shared<Turns>(connection_, broker_->options().unsent_bytes_max, broker_->metrics());
   broker_->metrics()->ConnectionOpened(connection_->peer_address(), connection_->local_address());
-  if (!broker_->Opened(turns_)) connection_->Abort();
+  if (!broker_->Opened(turns_)) return connection_->Abort();
+  broker_->queued_bytes()->Join(turns_.get());
 }
 
 void ClientConnection::OnFrame(Frame frame) {
@@ -108,8 +137,11 @@ void ClientConnection::OnWritable() {
 }
 
 void ClientConnection::OnClosed(const absl::Status& status) {
+  if (connection_ == nullptr) return;  // it never opened
   broker_->metrics()->ConnectionClosed(connection_->peer_address(), connection_->local_address(), status);
+  broker_->queued_bytes()->Leave(turns_.get());
   broker_->Closed(turns_);
+  turns_->Gone();
 }
 
 }  // namespace millrace::inline v0

@@ -93,6 +93,7 @@ class FaultyResponder final : public Responder {
     });
   }
   void Refuse(const absl::Status& why, Refusal reason) override { client_->Refuse(why, reason); }
+  void Waits(std::weak_ptr<Waiting> waiting) override { client_->Waits(std::move(waiting)); }
   std::string peer_address() const override { return client_->peer_address(); }
   BrokerMetrics& metrics() const override { return client_->metrics(); }
 

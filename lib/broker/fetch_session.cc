@@ -70,7 +70,7 @@ bool FetchSession::IsNews(const FetchKey& key, const wire::FetchResponse::Partit
   told.high_watermark = answer.high_watermark;
   told.log_start_offset = answer.log_start_offset;
   if (records) line_.splice(line_.end(), line_, found->second);
-  return records || moved || answer.error_code != 0;
+  return records || moved || answer.error_code != 0 || answer.diverging_epoch.epoch >= 0;
 }
 
 void FetchSession::Tell(wire::FetchResponse* response, bool all) {

@@ -14,7 +14,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "broker/broker_metrics.h"
+#include "broker/queued_bytes.h"
 #include "broker/response_errors.h"
+#include "broker/wait_list.h"
 #include "millrace/transport.h"
 #include "millrace/wire/api_keys.h"
 #include "millrace/wire/message.h"
@@ -27,6 +29,8 @@ namespace millrace::inline v0 {
 class Responder {
  public:
   virtual ~Responder() = default;
+  // The request is not answered at once. `waiting` is told to give up if its client goes away meanwhile.
+  virtual void Waits(std::weak_ptr<Waiting> waiting) = 0;
   // Once for each request: its answer, and the next one's turn.
   virtual void Answer(OutgoingFrame frame) = 0;
   virtual void AnswerNothing() = 0;
@@ -41,10 +45,11 @@ class Responder {
 class Request {
  public:
   Request(std::shared_ptr<Responder> responder, const HostPort* endpoint, wire::RequestHeader header,
-          Frame frame, size_t body, MonotonicNanos came)
+          Frame frame, size_t body, MonotonicNanos came, QueuedRequest queued)
       : responder_(std::move(responder)),
         endpoint_(endpoint),
         header_(std::move(header)),
+        queued_(std::move(queued)),
         frame_(std::move(frame)),
         body_(body),
         came_(came) {}
@@ -112,6 +117,7 @@ class Request {
     frame.bytes.insert(frame.bytes.end(), body.begin(), body.end());
     Answer(std::move(frame));
   }
+  void Waits(std::weak_ptr<Waiting> waiting) { responder_->Waits(std::move(waiting)); }
   // Answers go to what `make` makes of the responder that they would have gone to.
   template <typename Make>
   void Interpose(Make&& make) {
@@ -139,6 +145,7 @@ class Request {
   std::shared_ptr<Responder> responder_;
   const HostPort* endpoint_;
   wire::RequestHeader header_;
+  QueuedRequest queued_;
   Frame frame_;
   size_t body_;
   MonotonicNanos came_;

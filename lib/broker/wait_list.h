@@ -18,7 +18,8 @@ namespace millrace::inline v0 {
 class Waiting {
  public:
   virtual ~Waiting() = default;
-  // Answer now: the broker closes. Returns when whatever is under way in it is over: the broker is gone soon.
+  // Answer now: the broker closes, or the client is gone. Returns when whatever is under way in it is over:
+  // the broker is gone soon.
   virtual void GiveUp() = 0;
   // A fetch: Kafka counts those in its purgatory.
   virtual bool is_fetch() const { return false; }

@@ -124,6 +124,8 @@ void GroupCoordinator::ConsumerHeartbeat(ConsumerHeartbeatRequest request, Consu
               .message = "there is no such group of the consumer protocol"};
     return Answer(done, ConsumerHeartbeatResponse{.result = std::move(result)});
   }
+  if (!is_consumer) result = CheckBudget(found);
+  if (!result.ok()) return Answer(done, ConsumerHeartbeatResponse{.result = std::move(result)});
   if (request.member_epoch < 0) return ConsumerLeave(*found, request, std::move(done), now);
   if (request.member_id.empty()) request.member_id = NewMemberId(request.client_id);
 

@@ -70,7 +70,15 @@ Group* GroupCoordinator::Find(const std::string& name) {
 }
 
 Group& GroupCoordinator::FindOrCreate(const std::string& name) {
-  return groups_.try_emplace(name, name).first->second;
+  const auto [group, made] = groups_.try_emplace(name, name);
+  if (made && budget_ != nullptr) budget_->Add(1);
+  return group->second;
+}
+
+GroupResult GroupCoordinator::CheckBudget(const Group* found) {
+  if (found != nullptr || budget_ == nullptr || budget_->Admits()) return {};
+  return {.error = ErrorCode::kPolicyViolation,
+          .message = "there are as many groups as there may be (budgets.groups); delete one"};
 }
 
 void GroupCoordinator::Drop(const std::string& name) {
@@ -78,6 +86,7 @@ void GroupCoordinator::Drop(const std::string& name) {
   if (found == groups_.end()) return;
   timers_.erase({found->second.timer, name});
   groups_.erase(found);
+  if (budget_ != nullptr) budget_->Add(-1);
 }
 
 // A group of which nothing is stored and that nobody is in is no group.

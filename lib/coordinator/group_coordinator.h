@@ -21,6 +21,7 @@
 #include "coordinator/consumer_group_step.h"
 #include "coordinator/coordinator_record.h"
 #include "coordinator/group.h"
+#include "coordinator/group_budget.h"
 #include "coordinator/group_types.h"
 #include "coordinator/topic_catalog.h"
 #include "millrace/env/clock.h"
@@ -56,9 +57,16 @@ class GroupCoordinator {
   };
 
   // `random` (for member ids) and `topics` are borrowed; without topics, groups of the consumer protocol have
-  // nothing to share out. `config` was validated.
-  GroupCoordinator(const GroupConfig& config, Random* random, const TopicCatalog* topics = nullptr)
-      : config_(config), random_(random), topics_(topics) {}
+  // nothing to share out. `config` was validated. `budget` is shared with the other coordinators; without one
+  // any number of groups may be made.
+  GroupCoordinator(const GroupConfig& config, Random* random, const TopicCatalog* topics = nullptr,
+                   std::shared_ptr<GroupBudget> budget = nullptr)
+      : config_(config), random_(random), topics_(topics), budget_(std::move(budget)) {}
+  ~GroupCoordinator() {
+    if (budget_ != nullptr) budget_->Add(-static_cast<int64_t>(groups_.size()));
+  }
+  GroupCoordinator(const GroupCoordinator&) = delete;
+  GroupCoordinator& operator=(const GroupCoordinator&) = delete;
 
   // --- Recovery
   // kInvalidRecord if malformed; then nothing changed.
@@ -108,6 +116,8 @@ class GroupCoordinator {
   void ReplayConsumer(const ConsumerRecord& record);
   Group* Find(const std::string& name);
   Group& FindOrCreate(const std::string& name);
+  // Whether a request may make a group, where `found` is null; counts a refusal.
+  GroupResult CheckBudget(const Group* found);
   void Drop(const std::string& name);
   void DropIfBare(const std::string& name);
   // Notes when the group next has something to do.
@@ -185,7 +195,7 @@ class GroupCoordinator {
   // group_offsets.cc
   GroupResult CheckConsumerCommit(const ConsumerGroup& group, const OffsetCommitRequest& request) const;
   void AddGroupTombstones(const Group& group, std::vector<CoordinatorRecord>* records) const;
-  GroupResult CheckCommit(Group* group, const OffsetCommitRequest& request) const;
+  GroupResult CheckCommit(Group* group, const OffsetCommitRequest& request);
   bool Expired(const Group& group, const TopicPartition& partition, const OffsetCommitValue& offset,
                const std::optional<std::set<std::string>>& subscribed, Now now) const;
   void Expire(Now now);
@@ -193,6 +203,7 @@ class GroupCoordinator {
   const GroupConfig config_;
   Random* const random_;
   const TopicCatalog* const topics_;
+  const std::shared_ptr<GroupBudget> budget_;
   std::map<std::string, Group, std::less<>> groups_;
   std::set<std::pair<MonotonicNanos, std::string>> timers_;
   MonotonicNanos next_expiry_ = kNever;

@@ -61,6 +61,8 @@ void GroupCoordinator::Join(JoinGroupRequest request, JoinGroupDone done, Now no
     Refuse(&response, ErrorCode::kInconsistentGroupProtocol);
   } else if (!is_new && Find(request.group) == nullptr) {
     Refuse(&response, ErrorCode::kUnknownMemberId);
+  } else {
+    response.result = CheckBudget(Find(request.group));
   }
   if (!response.result.ok()) return Answer(done, std::move(response));
 

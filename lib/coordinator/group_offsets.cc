@@ -52,13 +52,13 @@ GroupResult GroupCoordinator::CheckConsumerCommit(const ConsumerGroup& group,
   return {};
 }
 
-GroupResult GroupCoordinator::CheckCommit(Group* group, const OffsetCommitRequest& request) const {
+GroupResult GroupCoordinator::CheckCommit(Group* group, const OffsetCommitRequest& request) {
   if (request.group.empty()) {
     return {.error = ErrorCode::kInvalidGroupId, .message = "its name is empty"};
   }
   const bool is_simple = request.generation < 0;
   if (group == nullptr) {
-    if (is_simple) return {};
+    if (is_simple) return CheckBudget(group);
     return {.error =
                 request.knows_member_epochs ? ErrorCode::kGroupIdNotFound : ErrorCode::kIllegalGeneration};
   }

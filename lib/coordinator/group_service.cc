@@ -31,7 +31,9 @@ class Shard : public std::enable_shared_from_this<Shard> {
 
   void StartLoading() {
     MutexLock lock(&mutex_);
-    coordinator_ = std::make_unique<GroupCoordinator>(options_.config, options_.random, options_.topics);
+    coordinator_ = nullptr;  // gives its groups back first
+    coordinator_ = std::make_unique<GroupCoordinator>(options_.config, options_.random, options_.topics,
+                                                      options_.budget);
     unavailable_ = closed_ ? ErrorCode::kCoordinatorNotAvailable : ErrorCode::kCoordinatorLoadInProgress;
   }
 

@@ -15,6 +15,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "coordinator/coordinator_record.h"
+#include "coordinator/group_budget.h"
 #include "coordinator/group_types.h"
 #include "coordinator/topic_catalog.h"
 #include "millrace/env/clock.h"
@@ -64,6 +65,8 @@ class GroupService {
     Executor* executor = nullptr;
     Clock* clock = nullptr;
     Random* random = nullptr;
+    // Null: any number of groups.
+    std::shared_ptr<GroupBudget> budget = nullptr;
   };
 
   virtual ~GroupService() = default;

@@ -7,6 +7,7 @@
 #include "engine/log_directory.h"
 #include "engine/offsets_topic.h"
 #include "log/log_files.h"
+#include "log/text_checkpoints.h"
 #include "millrace/status.h"
 
 namespace millrace::inline v0 {
@@ -218,12 +219,25 @@ absl::StatusOr<RecoveryReport> AdminImpl::Revive(const TopicPartition& partition
   return report;
 }
 
+namespace {
+
+absl::Status CopyBrokerConfigs(const EngineImpl& engine, std::string_view to) {
+  FileSystem* const files = engine.env().files;
+  const auto bytes = ReadTextFile(files, JoinPath(engine.directory(), kBrokerConfigsFileName));
+  if (absl::IsNotFound(bytes.status())) return absl::OkStatus();
+  MILLRACE_RETURN_IF_ERROR(bytes.status());
+  return WriteTextFile(files, JoinPath(to, kBrokerConfigsFileName), *bytes);
+}
+
+}  // namespace
+
 absl::Status AdminImpl::Checkpoint(std::string_view directory) {
   MILLRACE_RETURN_IF_ERROR(engine_->CheckOpen(/*for_change=*/true));
   // The logs first: a topic that is made in between is an empty one in the copy, and the log of one that is
   // deleted in between goes when the copy is opened.
   MILLRACE_RETURN_IF_ERROR(engine_->logs().Checkpoint(directory));
   absl::Status status = engine_->topics().WriteCopy(directory);
+  if (status.ok()) status = CopyBrokerConfigs(*engine_, directory);
   if (!status.ok()) RemoveTree(engine_->env().files, std::string(directory));
   return status;
 }

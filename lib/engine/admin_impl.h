@@ -19,6 +19,10 @@
 namespace millrace::inline v0 {
 
 // Thread-safe; has no state of its own.
+// What a broker keeps in the engine's directory of its own: settings that were changed while it ran. It is
+// replaced as a whole, so it can be copied at any time.
+inline constexpr std::string_view kBrokerConfigsFileName = "millrace.configs";
+
 class AdminImpl final : public Admin {
  public:
   explicit AdminImpl(EngineImpl* engine) : engine_(engine) {}

@@ -38,7 +38,8 @@ EngineImpl::EngineImpl(EngineOptions options, Env env)
     : options_(std::move(options)),
       env_(env),
       directory_(options_.directory),
-      topic_defaults_(std::make_shared<const TopicConfig>(options_.topic_defaults)) {
+      topic_defaults_(std::make_shared<const TopicConfig>(options_.topic_defaults)),
+      group_budget_(std::make_shared<GroupBudget>(options_.budgets.groups)) {
   while (directory_.size() > 1 && directory_.back() == '/') directory_.pop_back();
   if (directory_.empty()) {
     own_files_ = NewMemoryFileSystem();
@@ -261,7 +262,8 @@ absl::StatusOr<GroupService*> EngineImpl::StartGroups() {
                                                           .topics = catalog_.get(),
                                                           .executor = env_.executor,
                                                           .clock = env_.clock,
-                                                          .random = env_.random});
+                                                          .random = env_.random,
+                                                          .budget = group_budget_});
   if (absl::Status status = store->Load(groups.get(), env_.logger); !status.ok()) {
     groups->Close();
     return status;

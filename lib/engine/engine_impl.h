@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/mutex.h"
+#include "coordinator/group_budget.h"
 #include "coordinator/group_service.h"
 #include "engine/engine_metrics.h"
 #include "millrace/engine.h"
@@ -87,6 +88,7 @@ class MILLRACE_EXPORT EngineImpl final : public Engine {
   // Whether Start() has succeeded.
   bool started() const { return started_.load(std::memory_order_acquire); }
   EngineMetrics& counts() { return counts_; }
+  const GroupBudget& group_budget() const { return *group_budget_; }
   ClientTotals ObserveClients();
   const std::string& directory() const { return directory_; }
   // What a call on a closed engine fails with (kFailedPrecondition).
@@ -176,6 +178,7 @@ class MILLRACE_EXPORT EngineImpl final : public Engine {
   mutable Mutex defaults_mutex_;
   std::shared_ptr<const TopicConfig> topic_defaults_ ABSL_GUARDED_BY(defaults_mutex_);
 
+  const std::shared_ptr<GroupBudget> group_budget_;
   std::atomic<GroupService*> groups_ready_ = nullptr;
   Mutex groups_mutex_;
   // The groups ask it; set with them.

@@ -10,6 +10,7 @@
 #include "absl/strings/ascii.h"
 #include "engine/engine_impl.h"
 #include "engine/offsets_topic.h"
+#include "metrics/limit_reached.h"
 #include "partition/topic_registry.h"
 
 namespace millrace::inline v0 {
@@ -119,6 +120,18 @@ void EngineMetrics::Collect(MetricsSnapshot* snapshot) {
   CollectMeters(snapshot);
   CollectTopics(snapshot);
   CollectGroups(snapshot);
+  CollectLimits(snapshot);
+}
+
+void EngineMetrics::CollectLimits(MetricsSnapshot* snapshot) {
+  const auto add = [&](std::string_view limit, int64_t refused) {
+    AddSample(snapshot, kLimitReachedName, kLimitReachedHelp, MetricType::kCounter,
+              {{"limit", std::string(limit)}}, refused);
+  };
+  const TopicRegistry::Refusals& topics = engine_->topics().refusals();
+  add("topics", topics.topics.load(std::memory_order_relaxed));
+  add("partitions", topics.partitions.load(std::memory_order_relaxed));
+  add("groups", engine_->group_budget().refused());
 }
 
 void EngineMetrics::CollectClients(MetricsSnapshot* snapshot) {

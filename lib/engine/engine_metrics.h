@@ -50,6 +50,7 @@ class MILLRACE_EXPORT EngineMetrics {
   // Returns how many partitions were shown.
   void CollectTopics(MetricsSnapshot* snapshot);
   void CollectGroups(MetricsSnapshot* snapshot);
+  void CollectLimits(MetricsSnapshot* snapshot);
 
   EngineImpl* const engine_;
   MetricsRegistry* const registry_;

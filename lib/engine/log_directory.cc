@@ -193,6 +193,9 @@ LogManagerOptions ManagerOptions(std::string_view directory, const EngineOptions
   manager.memory_bytes = options.budgets.memory_bytes;
   manager.disk_bytes = std::min<uint64_t>(options.budgets.disk_bytes, INT64_MAX);
   manager.logs_max = static_cast<uint32_t>(options.budgets.partitions);
+  manager.producer_ids_max = options.budgets.producer_ids;
+  manager.producer_id_expiration_ms =
+      std::max<int64_t>(1, absl::ToInt64Milliseconds(options.producer_id_expiration));
   manager.retention_check_interval_ms =
       std::max<int64_t>(1, absl::ToInt64Milliseconds(options.retention_check_interval));
   manager.cleaner_io_max_bytes_per_second = options.cleaner_io_max_bytes_per_second;

@@ -84,6 +84,9 @@ absl::Status EngineOptions::Validate() const {
   if (budgets.partitions < 1)
     return Invalid("EngineOptions::budgets.partitions", "at least 1", budgets.partitions);
   if (budgets.topics < 1) return Invalid("EngineOptions::budgets.topics", "at least 1", budgets.topics);
+  if (budgets.groups < 1) return Invalid("EngineOptions::budgets.groups", "at least 1", budgets.groups);
+  if (budgets.producer_ids < 1)
+    return Invalid("EngineOptions::budgets.producer_ids", "at least 1", budgets.producer_ids);
   if (metrics_partitions_max < 0)
     return Invalid("EngineOptions::metrics_partitions_max", "zero or more", metrics_partitions_max);
   if (num_partitions < 1) return Invalid("EngineOptions::num_partitions", "at least 1", num_partitions);
@@ -120,6 +123,9 @@ absl::Status EngineOptions::Validate() const {
   }
   if (offset_metadata_max_bytes < 0) {
     return Invalid("EngineOptions::offset_metadata_max_bytes", "zero or more", offset_metadata_max_bytes);
+  }
+  if (producer_id_expiration < absl::Milliseconds(1)) {
+    return Invalid("EngineOptions::producer_id_expiration", "at least 1 ms", producer_id_expiration);
   }
   if (retention_check_interval <= absl::ZeroDuration()) {
     return Invalid("EngineOptions::retention_check_interval", "longer than zero", retention_check_interval);

@@ -18,6 +18,7 @@
 #include "log/flush_points.h"
 #include "log/log_metrics.h"
 #include "log/manifest_file.h"
+#include "log/producer_budget.h"
 #include "millrace/env/env.h"
 #include "millrace/log/log.h"
 
@@ -33,6 +34,9 @@ class LogContext {
     FileBackend backend = FileBackend::kMapped;
     bool read_only = false;
     Budget::Limits limits = {};
+    // Of the table of producers of each log ("producer.id.expiration.ms"), and of all of them.
+    int64_t producer_id_expiration_ms = int64_t{24} * 3600 * 1000;
+    int64_t producer_ids_max = 1'000'000;
     // Where what the logs count is shown; null: nowhere. Outlives the context.
     MetricsRegistry* metrics = nullptr;
   };
@@ -55,6 +59,8 @@ class LogContext {
   ControlFile* control() { return control_.get(); }
   FlushPoints* flush_points() { return flush_points_.get(); }
   const std::shared_ptr<Budget>& budget() { return budget_; }
+  const std::shared_ptr<ProducerBudget>& producer_budget() const { return producer_budget_; }
+  int64_t producer_id_expiration_ms() const { return options_.producer_id_expiration_ms; }
   LogMetrics& metrics() { return metrics_; }
 
   // Whether the manifest's word that a log was closed holds: there was no power loss since it may have been
@@ -81,7 +87,9 @@ class LogContext {
   explicit LogContext(Options options)
       : options_(std::move(options)),
         budget_(std::make_shared<Budget>(options_.limits)),
-        metrics_(options_.metrics) {}
+        metrics_(options_.metrics),
+        producer_budget_(std::make_shared<ProducerBudget>(options_.producer_ids_max, &metrics_.producer_ids,
+                                                          &metrics_.producer_ids_forgotten)) {}
   absl::Status OpenFiles(Report* report);
   bool KnowsWhatIsFlushed(Report* report) const;
   absl::Status ForgetSlots();
@@ -90,6 +98,7 @@ class LogContext {
   const Options options_;
   const std::shared_ptr<Budget> budget_;
   LogMetrics metrics_;
+  const std::shared_ptr<ProducerBudget> producer_budget_;
   std::unique_ptr<FileLock> lock_;
   std::unique_ptr<ManifestFile> manifest_;
   std::unique_ptr<ControlFile> control_;

@@ -128,6 +128,7 @@ std::pair<LeaderEpoch, Offset> LogImpl::EpochEndOffset(LeaderEpoch epoch) const 
 std::vector<ProducerStateInfo> LogImpl::Producers() {
   GateLock lock(&gate_);
   if (!LoadProducers().ok()) return {};
+  producers_.RemoveExpired(env_.clock->CoarseWall());
   return producers_.List();
 }
 

@@ -73,15 +73,18 @@ absl::StatusOr<std::unique_ptr<LogManager>> LogManager::Open(LogManagerOptions o
 
 absl::Status LogManager::Start(LogManagerReport* report) {
   LogContext::Report found;
-  MILLRACE_ASSIGN_OR_RETURN(context_, LogContext::Open({.directory = options_.directory,
-                                                        .env = env_,
-                                                        .backend = options_.backend,
-                                                        .read_only = options_.read_only,
-                                                        .limits = {.descriptors = options_.descriptors,
-                                                                   .mappings = options_.mappings,
-                                                                   .disk_bytes = Limit(options_.disk_bytes)},
-                                                        .metrics = options_.metrics},
-                                                       &found));
+  MILLRACE_ASSIGN_OR_RETURN(context_,
+                            LogContext::Open({.directory = options_.directory,
+                                              .env = env_,
+                                              .backend = options_.backend,
+                                              .read_only = options_.read_only,
+                                              .limits = {.descriptors = options_.descriptors,
+                                                         .mappings = options_.mappings,
+                                                         .disk_bytes = Limit(options_.disk_bytes)},
+                                              .producer_id_expiration_ms = options_.producer_id_expiration_ms,
+                                              .producer_ids_max = options_.producer_ids_max,
+                                              .metrics = options_.metrics},
+                                             &found));
   report->shutdown = found.shutdown;
   report->notes = std::move(found.notes);
   cleaned_ = std::make_unique<CleanerCheckpoint>(env_.files, options_.directory);

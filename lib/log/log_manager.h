@@ -48,6 +48,7 @@ struct LogManagerOptions {
   uint64_t memory_bytes = uint64_t{512} << 20;
   uint64_t disk_bytes = INT64_MAX;
   uint32_t logs_max = 1'000'000;
+  int64_t producer_ids_max = 1'000'000;
   uint64_t pinned_bytes_max = uint64_t{4} << 30;
 
   // "log.retention.check.interval.ms".
@@ -55,6 +56,8 @@ struct LogManagerOptions {
   // "log.flush.offset.checkpoint.interval.ms": how often Kafka's text checkpoints are written, if anything
   // changed.
   int64_t checkpoint_interval_ms = 60'000;
+  // "producer.id.expiration.ms".
+  int64_t producer_id_expiration_ms = int64_t{24} * 3600 * 1000;
   // How often open logs get their maintenance: interval flushes, rolls by age.
   int64_t maintenance_interval_ms = 1'000;
   // A log that was not used for so long goes cold.

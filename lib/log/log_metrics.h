@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "metrics/limit_reached.h"
 #include "millrace/metrics.h"
 
 namespace millrace::inline v0 {
@@ -44,6 +45,9 @@ class LogMetrics {
                             "Segments that went: retention, deletion, truncation, compaction.");
   Histogram& open_time =
       registry_->GetHistogram("millrace_log_open_time_ns", "How long opening a log took, recovery included.");
+  Gauge& producer_ids = registry_->GetGauge("millrace_log_producer_ids",
+                                            "Idempotent producers that logs which are in use remember.");
+  Counter& producer_ids_forgotten = LimitReachedCounter(registry_, "producer_ids");
   Counter& recovery_cut_bytes =
       registry_->GetCounter("millrace_log_recovery_cut_bytes_total", "Bytes of torn tails cut off.");
 };

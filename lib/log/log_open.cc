@@ -76,6 +76,8 @@ LogImpl::LogImpl(Open open)
       pinned_bytes_max_(open.options.pinned_bytes_max),
       background_(std::make_shared<BackgroundState>()),
       config_(open.options.config),
+      producers_(
+          {.expiration_ms = context_->producer_id_expiration_ms(), .budget = context_->producer_budget()}),
       segment_bytes_(config_.segment_bytes) {
   MutexLock lock(&background_->mutex);
   background_->log = this;

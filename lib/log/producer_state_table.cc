@@ -133,8 +133,9 @@ std::optional<ProducerStateTable::CompletedTransaction> ProducerStateTable::Upda
   if (batch.control && !batch.marker.has_value()) return std::nullopt;
   auto found = producers_.find(batch.producer_id.value());
   if (found == producers_.end()) {
-    if (producers_.size() >= options_.producers_max) MakeRoom();
+    if (producers_.size() >= options_.producers_max || !share_.has_room()) MakeRoom();
     found = producers_.try_emplace(batch.producer_id.value()).first;
+    share_.Set(producers_.size());
   }
   Entry& entry = found->second;
   if (batch.control) return UpdateMarker(batch, &entry);
@@ -194,6 +195,7 @@ bool ProducerStateTable::Expired(const Entry& entry, Timestamp now) const {
 
 void ProducerStateTable::RemoveExpired(Timestamp now) {
   absl::erase_if(producers_, [&](const auto& producer) { return Expired(producer.second, now); });
+  share_.Set(producers_.size());
 }
 
 void ProducerStateTable::MakeRoom() {
@@ -203,14 +205,17 @@ void ProducerStateTable::MakeRoom() {
     idle.emplace_back(entry.count == 0 ? kNoOffset : entry.Newest()->last_offset, id);
   }
   if (idle.empty()) return;
-  const size_t drop = std::min(idle.size(), options_.producers_max / 8 + 1);
+  const size_t drop = std::min(idle.size(), producers_.size() / 8 + 1);
   std::ranges::nth_element(idle, idle.begin() + static_cast<std::ptrdiff_t>(drop - 1));
   for (size_t i = 0; i < drop; ++i) producers_.erase(idle[i].second);
+  share_.Set(producers_.size());
+  share_.AddForgotten(drop);
 }
 
 void ProducerStateTable::Clear() {
   // Swapping gives the memory back.
   absl::flat_hash_map<int64_t, Entry>().swap(producers_);
+  share_.Set(0);
   open_.clear();
   ended_.clear();
   map_end_offset_ = Offset(0);
@@ -281,7 +286,7 @@ absl::Status ProducerStateTable::LoadSnapshot(std::span<const std::byte> bytes, 
   if (count < 0 || reader.remaining() != static_cast<size_t>(count) * kSnapshotEntryBytes) {
     return damaged("its length does not fit its count");
   }
-  ProducerStateTable loaded(options_);
+  ProducerStateTable loaded({.expiration_ms = options_.expiration_ms});
   for (int32_t i = 0; i < count; ++i) {
     Entry entry;
     const int64_t id = reader.Read<int64_t>();
@@ -306,8 +311,11 @@ absl::Status ProducerStateTable::LoadSnapshot(std::span<const std::byte> bytes, 
       return damaged(StrCat("two transactions begin at ", start));
     }
   }
-  loaded.map_end_offset_ = offset;
-  *this = std::move(loaded);
+  producers_ = std::move(loaded.producers_);
+  open_ = std::move(loaded.open_);
+  ended_ = std::move(loaded.ended_);
+  map_end_offset_ = offset;
+  share_.Set(producers_.size());
   return absl::OkStatus();
 }
 

@@ -12,14 +12,17 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "log/producer_budget.h"
 #include "millrace/log/log.h"
 #include "millrace/record.h"
 #include "millrace/types.h"
@@ -58,6 +61,8 @@ class ProducerStateTable {
     // No more producers are remembered: the longest silent ones without an open transaction go first, an
     // eighth at a time. At about 200 bytes each.
     size_t producers_max = 1 << 20;
+    // Shared with other tables: where it is used up, this table makes room likewise. Null: none.
+    std::shared_ptr<ProducerBudget> budget = nullptr;
   };
 
   // A batch that is here already.
@@ -79,7 +84,7 @@ class ProducerStateTable {
 
   // Two constructors for a default argument, which gcc does not take from an unfinished class.
   ProducerStateTable() : ProducerStateTable(Options{}) {}
-  explicit ProducerStateTable(Options options) : options_(options) {}
+  explicit ProducerStateTable(Options options) : options_(std::move(options)), share_(options_.budget) {}
 
   // Whether `batch` may be appended; changes nothing. nullopt: yes (also for batches without a producer id).
   // A Duplicate: it is one of the last five of its producer; answer with those offsets. Errors, by origin:
@@ -156,7 +161,8 @@ class ProducerStateTable {
   bool Expired(const Entry& entry, Timestamp now) const;
   void MakeRoom();
 
-  Options options_;
+  const Options options_;
+  ProducerShare share_;
   Offset map_end_offset_{0};
   absl::flat_hash_map<int64_t, Entry> producers_;
   // By first offset: the producers of open transactions; the ended ones above the high watermark.

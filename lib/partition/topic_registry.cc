@@ -241,6 +241,7 @@ absl::Status TopicRegistry::CheckNew(const Spec& spec, const StringSet& in_batch
     return Error(ErrorCode::kTopicAlreadyExists, StrCat("topic \"", spec.name, "\" exists already"));
   }
   if (!spec.internal && topic_count() + in_batch.size() >= static_cast<size_t>(options_.topics_max)) {
+    refusals_.topics.fetch_add(1, std::memory_order_relaxed);
     return Error(ErrorCode::kPolicyViolation,
                  StrCat("topic \"", spec.name, "\" would be one more than the ", options_.topics_max,
                         " topics (budgets.topics) that there may be; delete one"));
@@ -251,6 +252,7 @@ absl::Status TopicRegistry::CheckNew(const Spec& spec, const StringSet& in_batch
 absl::Status TopicRegistry::CheckPartitionBudget(std::string_view topic, int64_t added) const {
   MutexLock lock(&mutex_);
   if (partitions_ + added <= options_.partitions_max) return absl::OkStatus();
+  refusals_.partitions.fetch_add(1, std::memory_order_relaxed);
   return Error(ErrorCode::kPolicyViolation,
                StrCat("topic \"", topic, "\" would bring the engine to ", partitions_ + added,
                       " partitions; its budget (budgets.partitions) is ", options_.partitions_max));

@@ -101,6 +101,11 @@ class MILLRACE_EXPORT TopicRegistry {
     // Those that the engine makes for itself are made all the same.
     int32_t topics_max = INT32_MAX;
   };
+  // Creations, and growths, that these limits have refused.
+  struct Refusals {
+    std::atomic<int64_t> topics = 0;
+    std::atomic<int64_t> partitions = 0;
+  };
 
   // What to create; options were validated by nobody yet.
   struct Spec {
@@ -157,6 +162,7 @@ class MILLRACE_EXPORT TopicRegistry {
 
   // Detaches every partition from replicator and readers; no change is possible after it. Idempotent.
   absl::Status Close();
+  const Refusals& refusals() const { return refusals_; }
 
  private:
   explicit TopicRegistry(Options options);
@@ -186,6 +192,7 @@ class MILLRACE_EXPORT TopicRegistry {
   std::shared_ptr<const TopicConfig> Share(const TopicConfig& config);
 
   const Options options_;
+  mutable Refusals refusals_;
   std::atomic<uint64_t> changes_ = 0;
 
   // Fixed at Open.

@@ -16,8 +16,13 @@
 namespace millrace::inline v0 {
 
 struct BrokerWorld {
-  explicit BrokerWorld(BrokerOptions options = {}) {
-    auto opened = Engine::Open({.directory = "/data", .env = sim.env(), .offsets_topic_num_partitions = 1});
+  explicit BrokerWorld(BrokerOptions options = {}, Budgets budgets = {},
+                       absl::Duration rebalance_delay = absl::ZeroDuration()) {
+    auto opened = Engine::Open({.directory = "/data",
+                                .env = sim.env(),
+                                .budgets = budgets,
+                                .offsets_topic_num_partitions = 1,
+                                .group_initial_rebalance_delay = rebalance_delay});
     REQUIRE(opened.ok());
     engine = *std::move(opened);
     transport = NewInMemoryTransport(sim.env());

@@ -149,7 +149,7 @@ TEST_CASE("values land where they belong") {
   CHECK_FALSE(config.broker.auto_create_topics);
   CHECK(config.broker.rack == "r1");
   CHECK(config.listen.connection.idle_timeout == absl::Seconds(5));
-  CHECK(config.listen.max_connections_per_address == 5);
+  CHECK(config.broker.max_connections_per_ip == 5);
   CHECK(config.metrics_address == "127.0.0.1:0");
 }
 
@@ -251,6 +251,35 @@ TEST_CASE("listeners are Kafka's") {
     INFO(message);
     CHECK(message.find(why) != std::string::npos);
   }
+}
+
+TEST_CASE("limits of connections and of bytes") {
+  const ServerConfig config = Parsed(
+      "listeners=PLAINTEXT://:9092,INSIDE://:9093\nlistener.security.protocol.map=PLAINTEXT:PLAINTEXT,INSIDE:"
+      "PLAINTEXT\nmax.connections=100\nmax.connections.per.ip=0\nlistener.name.inside.max.connections=7\n"
+      "max.connections.per.ip.overrides=127.0.0.1:5, ::1:6,[fe80::1]:0\nqueued.max.request.bytes=200000000\n"
+      "producer.id.expiration.ms=5000\nmillrace.max.groups=9\nmillrace.max.producer.ids=8\n");
+  CHECK(config.warnings.empty());
+  CHECK(config.broker.max_connections == 100);
+  CHECK(config.broker.max_connections_per_ip == 0);
+  CHECK(config.broker.max_connections_per_ip_overrides ==
+        std::map<std::string, int32_t>{{"127.0.0.1", 5}, {"::1", 6}, {"fe80::1", 0}});
+  CHECK(config.broker.queued_request_bytes_max == 200'000'000);
+  REQUIRE(config.listeners.size() == 2);
+  CHECK(config.listeners[0].max_connections == INT32_MAX);
+  CHECK(config.listeners[1].max_connections == 7);
+  CHECK(config.engine.producer_id_expiration == absl::Seconds(5));
+  CHECK(config.engine.budgets.groups == 9);
+  CHECK(config.engine.budgets.producer_ids == 8);
+  for (const char* const wrong :
+       {"max.connections.per.ip.overrides=127.0.0.1", "max.connections.per.ip.overrides=:5",
+        "max.connections.per.ip.overrides=a:-1", "max.connections.per.ip.overrides=a:x", "max.connections=0",
+        "queued.max.request.bytes=1000", "listener.name.plaintext.max.connections=0"}) {
+    INFO(wrong);
+    CHECK_FALSE(ParseServerProperties(wrong).ok());
+  }
+  CHECK(ParseServerProperties("queued.max.request.bytes=-1").ok());
+  CHECK(Parsed("listener.name.other.max.connections=5").warnings.size() == 1);
 }
 
 TEST_CASE("a random uuid has 22 characters, never begins with '-', and differs from the next") {

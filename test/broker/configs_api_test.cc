@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "broker/broker_world.h"
+#include "log/text_checkpoints.h"
 #include "millrace/wire/messages/alter_configs.h"
 #include "millrace/wire/messages/describe_configs.h"
 #include "millrace/wire/messages/incremental_alter_configs.h"
@@ -126,7 +127,7 @@ TEST_CASE("a topic's configs are described at every version, each with its sourc
 
   CHECK(Describe(client, kTopic, "none").error_code == Number(ErrorCode::kUnknownTopicOrPartition));
   CHECK(Describe(client, kTopic, "a b").error_code == Number(ErrorCode::kInvalidTopicException));
-  CHECK(Describe(client, 8, "1").error_code == Number(ErrorCode::kInvalidRequest));
+  CHECK(Describe(client, 3, "1").error_code == Number(ErrorCode::kInvalidRequest));
 }
 
 TEST_CASE("a broker's configs are described, those it was started with as of its file") {
@@ -273,6 +274,44 @@ TEST_CASE("a broker's defaults of topics change while it runs, for topics there 
   CHECK(Alter(*client, kBroker, "1", {{"nonsense", kSet, "3"}}) == invalid);
   CHECK(Alter(*client, kBroker, "2", {{"log.retention.ms", kSet, "3"}}) ==
         Number(ErrorCode::kInvalidRequest));
+}
+
+TEST_CASE("a checkpoint holds the settings that were changed") {
+  BrokerWorld world;
+  REQUIRE(world.engine->admin().Checkpoint("/before").ok());
+  CHECK(absl::IsNotFound(ReadTextFile(world.sim.files.get(), "/before/millrace.configs").status()));
+  {
+    WireClient client = world.Connect();
+    REQUIRE(Alter(client, kBroker, "", {{"log.retention.ms", kSet, "1000"}}) == 0);
+  }
+  REQUIRE(world.engine->admin().Checkpoint("/after").ok());
+  const auto kept = ReadTextFile(world.sim.files.get(), "/data/millrace.configs");
+  const auto copied = ReadTextFile(world.sim.files.get(), "/after/millrace.configs");
+  REQUIRE(kept.ok());
+  REQUIRE(copied.ok());
+  CHECK(*kept == *copied);
+}
+
+TEST_CASE("groups, client metrics and loggers are described as in Kafka") {
+  BrokerWorld world;
+  WireClient client = world.Connect();
+  constexpr int8_t kLogger = 8;
+  constexpr int8_t kClientMetrics = 16;
+  constexpr int8_t kGroup = 32;
+  const auto group = Describe(client, kGroup, "nobody");
+  CHECK(group.error_code == 0);
+  REQUIRE(group.configs.size() == 2);
+  CHECK(Config(group, "consumer.session.timeout.ms").value == "45000");
+  CHECK(Config(group, "consumer.heartbeat.interval.ms").value == "5000");
+  CHECK(Describe(client, kClientMetrics, "m").error_code == 0);
+  CHECK(Describe(client, kClientMetrics, "m").configs.empty());
+  CHECK(Describe(client, kLogger, "1").error_code == 0);
+  const int16_t invalid = Number(ErrorCode::kInvalidRequest);
+  for (const int8_t type : {kLogger, kClientMetrics, kGroup})
+    CHECK(Describe(client, type, "").error_code == invalid);
+  CHECK(Describe(client, kLogger, "2").error_code == invalid);
+  CHECK(Describe(client, kLogger, "x").error_code == invalid);
+  CHECK(Describe(client, 3, "x").error_code == invalid);
 }
 
 TEST_CASE("settings that were damaged on disk keep the broker from starting, and say where") {

@@ -67,6 +67,10 @@ class WireClient {
     return Receive<Response>(version);
   }
 
+  void Abort() {
+    connection_->Abort();
+    Run();
+  }
   size_t answers() {
     Run();
     return inbox_->frames.size();

@@ -3,7 +3,8 @@
 // Waits for up to max_wait_ms until there are min_bytes (KIP-98 gives versions from 4 on isolation levels:
 // without transactions both see the same). The first batch comes whole, however small max_bytes is (KIP-74);
 // no other goes beyond it. 7: sessions (KIP-227); where there is no room for one the answer names session 0,
-// which tells the client to ask for everything each time. 13: topics by id.
+// which tells the client to ask for everything each time. 12: who says which epoch it has read last is told
+// where that ended, if it thinks otherwise (KIP-595). 13: topics by id.
 
 #include <algorithm>
 #include <atomic>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "base/return_if_error.h"
+#include "base/strings.h"
 #include "broker/api/handlers.h"
 #include "broker/fetch_session.h"
 #include "log/append_listener.h"
@@ -58,8 +60,9 @@ class Fetching final : public Waiting, public Wakeable, public std::enable_share
         [self = shared_from_this()] { self->GiveUp(); });
     if (!broker_->waiting()->Add(shared_from_this())) {
       waits_ = false;
-      Try();
+      return Try();
     }
+    request_.Waits(weak_from_this());
   }
 
   bool is_fetch() const override { return true; }
@@ -186,10 +189,27 @@ class Fetching final : public Waiting, public Wakeable, public std::enable_share
         answer.error_code = CodeOf(status);
         answer.high_watermark = answer.last_stable_offset = answer.log_start_offset = -1;
       }
-      *enough = *enough || !status.ok() || part->position.value() < answer.high_watermark;
+      *enough = *enough || !status.ok() || answer.diverging_epoch.epoch >= 0 ||
+                part->position.value() < answer.high_watermark;
       bytes += static_cast<int64_t>(answer.records->size());
     }
     return bytes;
+  }
+
+  // Whether what the client has read last is in this log too (KIP-595); if not, where the two part.
+  static absl::Status CompareEpochs(const Log& log, const wire::FetchRequest::Partition& asked,
+                                    wire::FetchResponse::Partition* answer) {
+    const EpochEnd end = FindEpochEnd(log, asked.last_fetched_epoch);
+    if (end.epoch < 0) {
+      return Error(ErrorCode::kOffsetOutOfRange,
+                   StrCat("nothing is known of the last fetched epoch ", asked.last_fetched_epoch));
+    }
+    if (asked.fetch_offset < log.log_start_offset().value())
+      return Error(ErrorCode::kOffsetOutOfRange,
+                   StrCat("offset ", asked.fetch_offset, " is before the start"));
+    if (end.epoch < asked.last_fetched_epoch || end.end_offset < asked.fetch_offset)
+      answer->diverging_epoch = {.epoch = end.epoch, .end_offset = end.end_offset};
+    return absl::OkStatus();
   }
 
   // `first`: nothing was read before it.
@@ -202,6 +222,10 @@ class Fetching final : public Waiting, public Wakeable, public std::enable_share
     answer->last_stable_offset = partition.last_stable_offset().value();
     answer->log_start_offset = log.log_start_offset().value();
     part->position = Offset(part->asked->asked.fetch_offset);
+    if (part->asked->asked.last_fetched_epoch != -1) {
+      MILLRACE_RETURN_IF_ERROR(CompareEpochs(log, part->asked->asked, answer));
+      if (answer->diverging_epoch.epoch >= 0) return absl::OkStatus();
+    }
     MILLRACE_ASSIGN_OR_RETURN(const std::unique_ptr<LogCursor> cursor, log.NewCursor(part->position));
     if (bytes_max <= 0 && !first) return absl::OkStatus();
     const int64_t wanted =

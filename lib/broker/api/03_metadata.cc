@@ -4,7 +4,7 @@
 // that are not there are created where client (version 4) and configuration agree; the first answer says
 // LEADER_NOT_AVAILABLE in Kafka, while here the topic is there at once. Version 0 asks for all topics by an
 // empty list, later ones by null; from 10 on by id too, and 12 means it. A topic asked for twice is told
-// once. 8: which operations are allowed: all there are, without an authorizer.
+// once. Which operations are allowed (8 on, of the cluster to 10): all there are, without an authorizer.
 
 #include <optional>
 #include <set>
@@ -58,6 +58,8 @@ void HandleMetadata(BrokerImpl& broker, Request request) {
                               .host = request.endpoint().host,
                               .port = request.endpoint().port,
                               .rack = options.rack.empty() ? std::nullopt : std::optional(options.rack)});
+  if (asked->include_cluster_authorized_operations)
+    response.cluster_authorized_operations = kClusterOperations;
   const bool with_operations = asked->include_topic_authorized_operations;
   const bool all = !asked->topics.has_value() || (request.version() == 0 && asked->topics->empty());
   if (all) {
@@ -75,9 +77,12 @@ void HandleMetadata(BrokerImpl& broker, Request request) {
       continue;
     }
     const bool nullable = request.version() >= 12;
-    response.topics.push_back({.error_code = CodeOf(topic.status()),
-                               .name = one.name.has_value() || nullable ? one.name : "",
-                               .topic_id = one.topic_id});
+    auto& missing = response.topics.emplace_back(
+        wire::MetadataResponse::Topic{.error_code = CodeOf(topic.status()),
+                                      .name = one.name.has_value() || nullable ? one.name : "",
+                                      .topic_id = one.topic_id});
+    if (asked->include_topic_authorized_operations && one.name.has_value())
+      missing.topic_authorized_operations = kTopicOperations;
   }
   request.Respond(response);
 }

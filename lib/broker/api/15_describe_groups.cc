@@ -15,9 +15,6 @@
 namespace millrace::inline v0 {
 namespace {
 
-// Kafka's AclOperation, a bit each: read, delete, describe, describe configs, alter configs.
-constexpr int32_t kGroupOperations = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
-
 void ClassicGroupToWire(DescribeGroupResponse from, int16_t version, bool with_operations,
                         wire::DescribeGroupsResponse::Group* group) {
   group->group_state = GroupStateName(from.state);

@@ -3,9 +3,11 @@
 //
 // By name; from 6 on by name or id, never both for one topic. A topic that is named twice is INVALID_REQUEST,
 // and stays. The topic that holds all groups' offsets cannot be deleted (in Kafka it can, and they are lost).
+// Files go one by one, so it is done on the engine's executor, not on the event loop.
 
 #include <map>
 #include <string>
+#include <utility>
 
 #include "base/strings.h"
 #include "broker/api/handlers.h"
@@ -31,11 +33,7 @@ absl::StatusOr<std::shared_ptr<Topic>> FindToDelete(BrokerImpl& broker, const To
   return FindTopic(broker, asked.name.value_or(""), asked.topic_id);
 }
 
-}  // namespace
-
-void HandleDeleteTopics(BrokerImpl& broker, Request request) {
-  auto asked = request.Decode<wire::DeleteTopicsRequest>();
-  if (!asked.ok()) return request.Refuse(asked.status());
+wire::DeleteTopicsResponse DeleteAll(BrokerImpl& broker, wire::DeleteTopicsRequest* asked) {
   for (const std::string& name : asked->topic_names) asked->topics.push_back({.name = name});
   // Each topic once, however it is called; what is not there counts by what it was called.
   std::vector<absl::StatusOr<std::shared_ptr<Topic>>> found;
@@ -68,7 +66,17 @@ void HandleDeleteTopics(BrokerImpl& broker, Request request) {
     answer.error_code = CodeOf(status);
     answer.error_message = MessageOf(status);
   }
-  request.Respond(response);
+  return response;
+}
+
+}  // namespace
+
+void HandleDeleteTopics(BrokerImpl& broker, Request request) {
+  auto asked = request.Decode<wire::DeleteTopicsRequest>();
+  if (!asked.ok()) return request.Refuse(asked.status());
+  broker.Post([&broker, asked = *std::move(asked), request = std::move(request)]() mutable {
+    request.Respond(DeleteAll(broker, &asked));
+  });
 }
 
 }  // namespace millrace::inline v0

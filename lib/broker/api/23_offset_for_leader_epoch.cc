@@ -11,22 +11,17 @@
 namespace millrace::inline v0 {
 namespace {
 
-absl::Status FindEpochEnd(BrokerImpl& broker, const std::string& topic,
-                          const wire::OffsetForLeaderEpochRequest::Partition& asked,
-                          wire::OffsetForLeaderEpochResponse::Partition* answer) {
+absl::Status AnswerEpochEnd(BrokerImpl& broker, const std::string& topic,
+                            const wire::OffsetForLeaderEpochRequest::Partition& asked,
+                            wire::OffsetForLeaderEpochResponse::Partition* answer) {
   if (topic.empty()) return Error(ErrorCode::kUnknownTopicOrPartition, "there is no topic without a name");
   MILLRACE_ASSIGN_OR_RETURN(const std::shared_ptr<Partition> partition,
                             FindPartition(broker, topic, {}, asked.partition));
   MILLRACE_RETURN_IF_ERROR(CheckLeaderEpoch(asked.current_leader_epoch));
   MILLRACE_ASSIGN_OR_RETURN(Log * log, partition->OpenLog());
-  const auto [epoch, end] = log->EpochEndOffset(LeaderEpoch(asked.leader_epoch));
-  answer->leader_epoch = epoch.value();
-  answer->end_offset = end.value();
-  if (epoch == kNoLeaderEpoch && asked.leader_epoch == kLeaderEpoch) {
-    // The log writes epochs down when a replicator sets them; until then this is the one of its batches.
-    answer->leader_epoch = kLeaderEpoch;
-    answer->end_offset = log->log_end_offset().value();
-  }
+  const EpochEnd end = FindEpochEnd(*log, asked.leader_epoch);
+  answer->leader_epoch = end.epoch;
+  answer->end_offset = end.end_offset;
   return absl::OkStatus();
 }
 
@@ -41,7 +36,7 @@ void HandleOffsetForLeaderEpoch(BrokerImpl& broker, Request request) {
     answers.topic = topic.topic;
     for (const auto& one : topic.partitions) {
       wire::OffsetForLeaderEpochResponse::Partition answer{.partition = one.partition};
-      answer.error_code = CodeOf(FindEpochEnd(broker, topic.topic, one, &answer));
+      answer.error_code = CodeOf(AnswerEpochEnd(broker, topic.topic, one, &answer));
       answers.partitions.push_back(answer);
     }
   }

@@ -2,8 +2,10 @@
 //
 // A topic's setting that equals the default counts as the default: a topic keeps its whole config. A broker's
 // settings are this node's under its id; under "" those that were changed for every broker. Synonyms are told
-// where they are asked for, types and (asked for) documentation from 3 on. Nothing here is sensitive. Other
-// types of resources, and other brokers: INVALID_REQUEST.
+// where they are asked for, types and (asked for) documentation from 3 on. Nothing here is sensitive. A group
+// has the broker's settings for groups of the consumer protocol, whether it is there or not, as in Kafka; a
+// subscription of client metrics, and this broker's loggers, have none. Other types of resources, other
+// brokers, and no name: INVALID_REQUEST.
 
 #include <algorithm>
 #include <optional>
@@ -28,6 +30,15 @@ constexpr int8_t kOfBroker = 2;
 constexpr int8_t kOfAllBrokers = 3;
 constexpr int8_t kOfFile = 4;
 constexpr int8_t kOfDefault = 5;
+
+// What a group may have of its own in Kafka, and the broker's setting that it has here.
+struct GroupSetting {
+  std::string_view name = {};
+  std::string_view of_broker = {};
+};
+constexpr GroupSetting kGroupSettings[] = {
+    {"consumer.heartbeat.interval.ms", "group.consumer.heartbeat.interval.ms"},
+    {"consumer.session.timeout.ms", "group.consumer.session.timeout.ms"}};
 
 // What the broker was started with, where no server says it.
 ServerConfig ServerConfigOf(BrokerImpl& broker) {
@@ -69,11 +80,7 @@ class ConfigDescriber {
     DescribedConfigs described;
     for (const BrokerSetting& setting : BrokerSettings()) {
       DescribedConfig one{.name = std::string(setting.name), .read_only = !setting.dynamic};
-      const std::string value = GetBrokerSetting(setting, config_);
-      const std::string by_default = GetBrokerSetting(setting, DefaultServerConfig());
-      if (value != by_default) AddSource(one.name, value, kOfFile, &one);
-      AddSource(one.name, by_default, kOfDefault, &one);
-      Finish(setting.type, setting.doc, &one);
+      AddStarted(setting, &one);
       described.push_back(std::move(one));
     }
     for (const TopicSetting& setting : TopicSettings()) {
@@ -83,6 +90,16 @@ class ConfigDescriber {
       described.push_back(std::move(one));
     }
     AddListeners(&described);
+    return described;
+  }
+
+  DescribedConfigs Group() const {
+    DescribedConfigs described;
+    for (const GroupSetting& setting : kGroupSettings) {
+      DescribedConfig one{.name = std::string(setting.name), .read_only = false};
+      AddStarted(*FindBrokerSetting(setting.of_broker), &one);
+      described.push_back(std::move(one));
+    }
     return described;
   }
 
@@ -108,6 +125,15 @@ class ConfigDescriber {
       to->config_source = source;
     }
     to->synonyms.push_back({.name = name, .value = value, .source = source});
+  }
+  // One that the broker was started with.
+  void AddStarted(const BrokerSetting& setting, DescribedConfig* to) const {
+    const std::string name(setting.name);
+    const std::string value = GetBrokerSetting(setting, config_);
+    const std::string by_default = GetBrokerSetting(setting, DefaultServerConfig());
+    if (value != by_default) AddSource(name, value, kOfFile, to);
+    AddSource(name, by_default, kOfDefault, to);
+    Finish(setting.type, setting.doc, to);
   }
   void AddDefaultSources(const TopicSetting& setting, DescribedConfig* to) const {
     const std::string name(setting.broker_name);
@@ -154,6 +180,20 @@ absl::StatusOr<DescribedConfigs> DescribeResource(BrokerImpl& broker, const Conf
     MILLRACE_RETURN_IF_ERROR(ValidateTopicName(asked.resource_name));
     MILLRACE_ASSIGN_OR_RETURN(const auto topic, FindTopic(broker, asked.resource_name, TopicId()));
     return describer.Topic(*topic->config(), *broker.engine().topic_defaults());
+  }
+  const auto named = [&](std::string_view what) {
+    return Error(ErrorCode::kInvalidRequest, StrCat("the ", what, " must not be empty"));
+  };
+  if (asked.resource_type == kGroupResource)
+    return asked.resource_name.empty() ? absl::StatusOr<DescribedConfigs>(named("group's name"))
+                                       : describer.Group();
+  if (asked.resource_type == kClientMetricsResource)
+    return asked.resource_name.empty() ? absl::StatusOr<DescribedConfigs>(named("subscription's name"))
+                                       : DescribedConfigs();
+  if (asked.resource_type == kLoggerResource) {
+    if (asked.resource_name.empty()) return named("broker's id");
+    MILLRACE_RETURN_IF_ERROR(ScopeOfBrokerResource(broker, asked.resource_name).status());
+    return DescribedConfigs();
   }
   if (asked.resource_type != kBrokerResource) return UnsupportedResource(asked.resource_type);
   MILLRACE_ASSIGN_OR_RETURN(const ConfigScope scope, ScopeOfBrokerResource(broker, asked.resource_name));

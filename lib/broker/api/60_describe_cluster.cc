@@ -17,9 +17,6 @@ constexpr int8_t kControllers = 2;
 // Kafka's MISMATCHED_ENDPOINT_TYPE and UNSUPPORTED_ENDPOINT_TYPE.
 constexpr int16_t kMismatchedEndpointType = 114;
 constexpr int16_t kUnsupportedEndpointType = 115;
-// Kafka's AclOperation, a bit each: create, alter, describe, cluster action, describe configs, alter configs,
-// idempotent write.
-constexpr int32_t kClusterOperations = 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;
 
 }  // namespace
 

@@ -121,7 +121,8 @@ absl::StatusOr<ConfigScope> ScopeOfBrokerResource(BrokerImpl& broker, std::strin
 }
 
 absl::Status UnsupportedResource(int8_t type) {
-  return InvalidEdit(StrCat("unsupported resource type ", type, ": topics (2) and brokers (4) have configs"));
+  return InvalidEdit(StrCat("unsupported resource type ", type,
+                            ": topics (2) and brokers (4) have configs that can be changed"));
 }
 
 }  // namespace millrace::inline v0

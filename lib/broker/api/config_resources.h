@@ -19,6 +19,9 @@ namespace millrace::inline v0 {
 // Source: org.apache.kafka.common.config.ConfigResource.Type.
 inline constexpr int8_t kTopicResource = 2;
 inline constexpr int8_t kBrokerResource = 4;
+inline constexpr int8_t kLoggerResource = 8;
+inline constexpr int8_t kClientMetricsResource = 16;
+inline constexpr int8_t kGroupResource = 32;
 
 // Source: IncrementalAlterConfigs' AlterConfigOp.OpType.
 enum class ConfigOperation : int8_t { kSet = 0, kDelete = 1, kAppend = 2, kSubtract = 3 };

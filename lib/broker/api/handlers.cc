@@ -85,8 +85,18 @@ absl::StatusOr<std::shared_ptr<Partition>> FindPartition(BrokerImpl& broker, con
   return topic->partition(PartitionId(partition));
 }
 
+EpochEnd FindEpochEnd(const Log& log, int32_t epoch) {
+  const auto [found, end] = log.EpochEndOffset(LeaderEpoch(epoch));
+  // The log writes epochs down when a replicator sets them; until then this is the one of its batches.
+  if (found == kNoLeaderEpoch && epoch == kLeaderEpoch)
+    return {.epoch = kLeaderEpoch, .end_offset = log.log_end_offset().value()};
+  return {.epoch = found.value(), .end_offset = end.value()};
+}
+
 absl::Status CheckLeaderEpoch(int32_t known) {
-  if (known <= kLeaderEpoch) return absl::OkStatus();
+  if (known == kLeaderEpoch || known == -1) return absl::OkStatus();
+  if (known < kLeaderEpoch)
+    return Error(ErrorCode::kFencedLeaderEpoch, StrCat("leader epoch ", known, " is over"));
   return Error(ErrorCode::kUnknownLeaderEpoch, StrCat("leader epoch ", known, " has not come yet"));
 }
 

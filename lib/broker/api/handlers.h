@@ -90,10 +90,25 @@ inline constexpr int32_t kTopicOperations =
     1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11;
 // Of a manual assignment: this broker alone, else kInvalidReplicaAssignment.
 absl::Status CheckReplicas(const std::vector<int32_t>& broker_ids, int32_t node_id);
-// The one epoch that every partition has: there is one broker. kUnknownLeaderEpoch if the client knows a
-// later one; -1: it does not ask.
+// What may be done with a topic, a group, the cluster: everything, where there is no authorizer. A bit for
+// each of Kafka's AclOperations (read 3, write 4, create 5, delete 6, alter 7, describe 8, cluster action 9,
+// describe configs 10, alter configs 11, idempotent write 12).
+inline constexpr int32_t kTopicOperations =
+    1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11;
+inline constexpr int32_t kGroupOperations = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
+inline constexpr int32_t kClusterOperations = 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;
+
+// The one epoch that every partition has: there is one broker. As Kafka does: kUnknownLeaderEpoch if the
+// client knows a later one, kFencedLeaderEpoch for an earlier; -1: it does not ask.
 inline constexpr int32_t kLeaderEpoch = 0;
 absl::Status CheckLeaderEpoch(int32_t known);
+// Where the newest epoch that is not after `epoch` ended, and which one that is: -1 and -1 for an epoch that
+// has not come, or was before all that is known.
+struct EpochEnd {
+  int32_t epoch = -1;
+  int64_t end_offset = -1;
+};
+EpochEnd FindEpochEnd(const Log& log, int32_t epoch);
 
 }  // namespace millrace::inline v0
 

@@ -4,6 +4,7 @@
 #define MILLRACE_BROKER_CONFIG_BROKER_CONFIGS_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -23,7 +24,8 @@ enum class ConfigType : int8_t { kBoolean = 1, kString = 2, kInt = 3, kLong = 5,
 using SettingPlace =
     std::variant<int32_t& (*)(ServerConfig&), int64_t& (*)(ServerConfig&), uint64_t& (*)(ServerConfig&),
                  double& (*)(ServerConfig&), bool& (*)(ServerConfig&), std::string& (*)(ServerConfig&),
-                 absl::Duration& (*)(ServerConfig&), GroupMigrationPolicy& (*)(ServerConfig&)>;
+                 absl::Duration& (*)(ServerConfig&), GroupMigrationPolicy& (*)(ServerConfig&),
+                 std::map<std::string, int32_t>& (*)(ServerConfig&)>;
 
 // One setting of a broker. Numbers are in `unit` (of durations: what 1 stands for).
 struct BrokerSetting {
@@ -80,6 +82,9 @@ inline constexpr std::string_view kAdvertisedName = "advertised.listeners";
 inline constexpr std::string_view kProtocolMapName = "listener.security.protocol.map";
 inline constexpr std::string_view kControllersName = "controller.listener.names";
 inline constexpr std::string_view kRolesName = "process.roles";
+// Settings of one listener: "listener.name.plaintext.max.connections".
+inline constexpr std::string_view kListenerPrefix = "listener.name.";
+inline constexpr std::string_view kListenerConnections = ".max.connections";
 
 // --- Values, in text form
 

@@ -12,6 +12,8 @@ namespace {
 
 using enum ConfigType;
 
+using Overrides = std::map<std::string, int32_t>;
+
 template <typename T>
 using PlaceOf = T& (*)(ServerConfig&);
 
@@ -58,11 +60,15 @@ constexpr BrokerSetting kBrokerSettings[] = {
     {"log.retention.check.interval.ms", kLong,
      MILLRACE_PLACE(absl::Duration, engine.retention_check_interval), "300000", 1, INT64_MAX / 1'000'000,
      "ms", false, "How often it is looked whether records are past their retention."},
-    {"max.connections", kInt, MILLRACE_PLACE(int32_t, listen.max_connections), "2147483647", 1, INT32_MAX, "",
-     false, "Connections that may be open at once on each listener; one too many is closed."},
-    {"max.connections.per.ip", kInt, MILLRACE_PLACE(int32_t, listen.max_connections_per_address),
-     "2147483647", 1, INT32_MAX, "", false,
-     "Connections that may be open at once from one address; one too many is closed."},
+    {"max.connections", kInt, MILLRACE_PLACE(int32_t, broker.max_connections), "2147483647", 1, INT32_MAX, "",
+     false,
+     "Connections that may be open at once on all listeners; one too many is closed. "
+     "listener.name.NAME.max.connections limits those of one."},
+    {"max.connections.per.ip", kInt, MILLRACE_PLACE(int32_t, broker.max_connections_per_ip), "2147483647", 0,
+     INT32_MAX, "", false, "Connections that may be open at once from one address; one too many is closed."},
+    {"max.connections.per.ip.overrides", kString,
+     MILLRACE_PLACE(Overrides, broker.max_connections_per_ip_overrides), "", 0, INT32_MAX, "", false,
+     "Addresses with another number of connections than max.connections.per.ip, as 127.0.0.1:100,::1:5."},
     {"max.incremental.fetch.session.cache.slots", kInt, MILLRACE_PLACE(int32_t, broker.fetch_sessions_max),
      "1000", 0, INT32_MAX, "", false, "Fetch sessions that are kept at once; 0: none."},
     {"millrace.frame.timeout.ms", kLong, MILLRACE_PLACE(absl::Duration, listen.connection.frame_timeout),
@@ -71,10 +77,16 @@ constexpr BrokerSetting kBrokerSettings[] = {
     {"millrace.max.disk.bytes", kLong, MILLRACE_PLACE(uint64_t, engine.budgets.disk_bytes),
      "9223372036854775807", 1, INT64_MAX, "bytes", false,
      "The most that all topics together may take on disk; appends beyond it are refused."},
+    {"millrace.max.groups", kInt, MILLRACE_PLACE(int32_t, engine.budgets.groups), "1000000", 1, INT32_MAX, "",
+     false, "The most groups there may be; more are refused."},
     {"millrace.max.memory.bytes", kLong, MILLRACE_PLACE(uint64_t, engine.budgets.memory_bytes), "536870912",
      1 << 20, INT64_MAX, "bytes", false, "Memory for buffers, indexes and tables of the engine."},
     {"millrace.max.partitions", kInt, MILLRACE_PLACE(int32_t, engine.budgets.partitions), "1000000", 1,
      INT32_MAX, "", false, "The most partitions there may be; more are refused."},
+    {"millrace.max.producer.ids", kInt, MILLRACE_PLACE(int32_t, engine.budgets.producer_ids), "1000000", 1,
+     INT32_MAX, "", false,
+     "Idempotent producers that all partitions together remember; the longest silent are forgotten for new "
+     "ones."},
     {"millrace.max.topics", kInt, MILLRACE_PLACE(int32_t, engine.budgets.topics), "2147483647", 1, INT32_MAX,
      "", false, "The most topics there may be; more are refused."},
     {"millrace.metrics.listener", kString, MILLRACE_PLACE(std::string, metrics_address), "", 0, 0, "", false,
@@ -91,6 +103,13 @@ constexpr BrokerSetting kBrokerSettings[] = {
      INT32_MAX, "minutes", false, "How long the offsets of an empty group are kept."},
     {"offsets.topic.num.partitions", kInt, MILLRACE_PLACE(int32_t, engine.offsets_topic_num_partitions), "50",
      1, INT32_MAX, "", false, "Partitions of __consumer_offsets, when it is first made."},
+    {"producer.id.expiration.ms", kInt, MILLRACE_PLACE(absl::Duration, engine.producer_id_expiration),
+     "86400000", 1, INT32_MAX, "ms", false,
+     "An idempotent producer that was silent for so long is forgotten."},
+    {"queued.max.request.bytes", kLong, MILLRACE_PLACE(int64_t, broker.queued_request_bytes_max), "536870912",
+     -1, INT64_MAX, "bytes", false,
+     "While requests of so many bytes were not answered, nothing more is read from any connection; -1 or 0: "
+     "no limit, as by default in Kafka."},
     {"socket.request.max.bytes", kInt, MILLRACE_PLACE(int32_t, listen.connection.max_frame_bytes),
      "104857600", 1, INT32_MAX, "bytes", false, "A larger request ends its connection."},
 };

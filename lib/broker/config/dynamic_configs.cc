@@ -7,6 +7,7 @@
 #include "base/return_if_error.h"
 #include "base/strings.h"
 #include "broker/config/broker_configs.h"
+#include "engine/admin_impl.h"
 #include "log/log_files.h"
 #include "log/record_file.h"
 #include "millrace/status.h"
@@ -14,7 +15,7 @@
 namespace millrace::inline v0 {
 namespace {
 
-constexpr std::string_view kConfigsFileName = "millrace.configs";
+constexpr std::string_view kConfigsFileName = kBrokerConfigsFileName;
 constexpr RecordFileKind kConfigsFileKind{.tag = {'c', 'o', 'n', 'f'}, .version = 1, .name = "configs"};
 // The one type of record: a byte that says whose it is, then "name=value".
 constexpr uint8_t kConfigRecord = 1;

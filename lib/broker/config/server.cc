@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -61,10 +62,12 @@ class ServerImpl final : public Server {
     options.server = &config_;
     options.listeners.clear();
     for (const ServerConfig::Listener& listener : config_.listeners) {
+      ListenOptions listen = config_.listen;
+      listen.max_connections = std::min(listen.max_connections, listener.max_connections);
       options.listeners.push_back({.transport = transport_.get(),
                                    .address = listener.address,
                                    .advertised_address = AdvertisedOf(listener),
-                                   .options = config_.listen});
+                                   .options = listen});
     }
     MILLRACE_ASSIGN_OR_RETURN(broker_, Broker::Start(std::move(options)));
     if (config_.metrics_address.empty()) return absl::OkStatus();

@@ -29,6 +29,7 @@ class PropertiesReader {
     for (const auto& [name, property] : properties_) ReadOne(property);
     ReadRoles();
     ReadAllListeners();
+    ReadListenerSettings();
     CheckTogether();
     if (errors_.empty()) return std::move(config_);
     std::string message;
@@ -56,6 +57,7 @@ class PropertiesReader {
          {kListenersName, kAdvertisedName, kProtocolMapName, kControllersName, kRolesName}) {
       if (name == apart) return;
     }
+    if (IsListenerConnections(name)) return;
     if (name == "authorizer.class.name" && !property.value.empty()) {
       return Fail(property, "there are no ACLs yet, so it would keep nobody out; remove it");
     }
@@ -131,6 +133,32 @@ class PropertiesReader {
     }
   }
 
+  static bool IsListenerConnections(std::string_view name) {
+    return name.size() > kListenerPrefix.size() + kListenerConnections.size() &&
+           name.starts_with(kListenerPrefix) && name.ends_with(kListenerConnections);
+  }
+  void ReadListenerSettings() {
+    for (const auto& [name, property] : properties_) {
+      if (!IsListenerConnections(name)) continue;
+      const std::string_view middle = std::string_view(name).substr(
+          kListenerPrefix.size(), name.size() - kListenerPrefix.size() - kListenerConnections.size());
+      const auto found = std::ranges::find_if(config_.listeners, [&](const ServerConfig::Listener& one) {
+        return std::ranges::equal(
+            one.name, middle, {}, [](char c) { return c | 0x20; }, [](char c) { return c | 0x20; });
+      });
+      if (found == config_.listeners.end()) {
+        Warn(StrCat(PlaceText(property), name, " names no listener of ", kListenersName, ", and is ignored"));
+        continue;
+      }
+      const auto value = ParseNumber<int32_t>(TrimSetting(property.value));
+      if (!value.has_value() || *value < 1) {
+        Fail(property, StrCat("must be a number from 1 to ", INT32_MAX));
+        continue;
+      }
+      found->max_connections = *value;
+    }
+  }
+
   // What each value is allowed, but not beside another.
   void CheckTogether() {
     if (!errors_.empty()) return;
@@ -140,6 +168,12 @@ class PropertiesReader {
           StrCat("group.max.session.timeout.ms=", absl::ToInt64Milliseconds(engine.group_max_session_timeout),
                  ": must be at least group.min.session.timeout.ms, which is ",
                  absl::ToInt64Milliseconds(engine.group_min_session_timeout)));
+    }
+    const int64_t queued = config_.broker.queued_request_bytes_max;
+    if (queued > 0 && queued < config_.listen.connection.max_frame_bytes) {
+      errors_.push_back(StrCat("queued.max.request.bytes=", queued,
+                               ": must be at least socket.request.max.bytes, which is ",
+                               config_.listen.connection.max_frame_bytes, ", or -1"));
     }
     const absl::Status status = engine.Validate();
     if (errors_.empty() && !status.ok()) errors_.push_back(std::string(status.message()));

@@ -4,7 +4,9 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <map>
 #include <type_traits>
+#include <utility>
 
 #include "base/strings.h"
 #include "broker/config/broker_configs.h"
@@ -64,10 +66,32 @@ std::optional<std::string> SetNumber(const BrokerSetting& setting, std::string_v
   return std::nullopt;
 }
 
+// "127.0.0.1:100,::1:5": the number is behind the last colon.
+std::optional<std::string> SetOverrides(const BrokerSetting& setting, std::string_view text,
+                                        std::map<std::string, int32_t>* to) {
+  std::map<std::string, int32_t> overrides;
+  for (TextLines rest(text, ','); !rest.AtEnd();) {
+    const std::string_view item = TrimSetting(rest.Next());
+    if (item.empty()) continue;
+    const size_t colon = item.rfind(':');
+    const auto number = ParseNumber<int64_t>(colon == std::string_view::npos ? "" : item.substr(colon + 1));
+    std::string_view host = item.substr(0, colon);
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    if (!number.has_value() || host.empty() || *number < setting.min || *number > setting.max) {
+      return StrCat("must be a list of ADDRESS:CONNECTIONS, which \"", item, "\" is not");
+    }
+    overrides[std::string(host)] = static_cast<int32_t>(*number);
+  }
+  *to = std::move(overrides);
+  return std::nullopt;
+}
+
 template <typename T>
 std::optional<std::string> SetValue(const BrokerSetting& setting, std::string_view text, T* to) {
   if constexpr (std::is_same_v<T, std::string>) {
     return SetText(setting, text, to);
+  } else if constexpr (std::is_same_v<T, std::map<std::string, int32_t>>) {
+    return SetOverrides(setting, text, to);
   } else if constexpr (std::is_same_v<T, double>) {
     return SetNumber(setting, text, to);
   } else if constexpr (std::is_same_v<T, GroupMigrationPolicy>) {
@@ -97,6 +121,10 @@ template <typename T>
 std::string ValueText(const BrokerSetting& setting, const T& value) {
   if constexpr (std::is_same_v<T, absl::Duration>) {
     return StrCat(value / UnitOf(setting));
+  } else if constexpr (std::is_same_v<T, std::map<std::string, int32_t>>) {
+    std::string text;
+    for (const auto& [host, number] : value) StrAppend(&text, text.empty() ? "" : ",", host, ":", number);
+    return text;
   } else if constexpr (std::is_same_v<T, GroupMigrationPolicy>) {
     const auto* const word = std::ranges::find(kPolicyWords, value, &PolicyWord::policy);
     return word == std::end(kPolicyWords) ? std::string() : std::string(word->text);
