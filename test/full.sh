@@ -3,7 +3,8 @@
 #
 #   test/full.sh [clang|fuzz|coverage|tidy|bench]...        default: all of them
 #
-# clang: a clang-19 build of everything with -Werror -Wthread-safety, all tests. fuzz: each fuzzer for MILLRACE_FUZZ_SECONDS (default 600). coverage:
+# clang: a clang-19 build of everything with -Werror -Wthread-safety, all tests. fuzz: each target for MILLRACE_FUZZ_RUNS inputs
+# (default 1,000,000), at most MILLRACE_FUZZ_SECONDS (default 600). coverage:
 # lines of lib/ by gcovr, at least 90 %. tidy: clang-tidy. bench: bench/run.sh, into build/bench.json. Builds in build/.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -34,16 +35,10 @@ fuzzing() {
   step "fuzz: build"
   configure fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER=clang++-19 -DMILLRACE_FUZZ=ON \
     -DMILLRACE_SANITIZE=fuzzer-no-link,address,undefined
-  local source fuzzers=()
-  for source in test/fuzz/*_fuzz.cc; do fuzzers+=("$(basename "$source" .cc)"); done
-  cmake --build build/fuzz -j "$jobs" --target "${fuzzers[@]}"
-  local fuzzer
-  for fuzzer in "${fuzzers[@]}"; do
-    step "fuzz: $fuzzer"
-    mkdir -p "build/fuzz/corpus/$fuzzer"
-    (cd build/fuzz && "test/fuzz/$fuzzer" -max_total_time="${MILLRACE_FUZZ_SECONDS:-600}" -rss_limit_mb=2048 -timeout=25 \
-      -fork="$jobs" "corpus/$fuzzer") >"build/fuzz/$fuzzer.log" 2>&1 || { tail -n 60 "build/fuzz/$fuzzer.log"; exit 1; }
-  done
+  cmake --build build/fuzz -j "$jobs" --target millrace_fuzz
+  step "fuzz: run"
+  MILLRACE_FUZZ_LIST=1 build/fuzz/test/fuzz/millrace_fuzz | cut -d ' ' -f 1 |
+    xargs -P "$jobs" -n 1 test/fuzz/run_target.sh build/fuzz
 }
 
 coverage() {

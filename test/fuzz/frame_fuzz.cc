@@ -6,23 +6,18 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "fuzz/fuzz_target.h"
 #include "transport/frame_reader.h"
 
-namespace millrace::inline v0 {
+namespace millrace::inline v0::fuzz {
 namespace {
 
 constexpr int32_t kMaxFrame = 1 << 20;
-using Input = std::span<const std::byte>;
-
-void Require(bool holds) {
-  if (!holds) std::abort();
-}
 
 // The frames of the stream, by the book. False: it has a bad length after them.
 bool Plain(Input stream, std::vector<Input>& frames) {
@@ -62,21 +57,39 @@ bool InParts(Input stream, size_t part, std::vector<Frame>& frames) {
   return true;
 }
 
-}  // namespace
-}  // namespace millrace::inline v0
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace millrace;  // NOLINT
-  if (size == 0) return 0;
-  const Input stream(reinterpret_cast<const std::byte*>(data + 1), size - 1);
+void FuzzFrames(Input input) {
+  if (input.empty()) return;
+  const Input stream = input.subspan(1);
   std::vector<Input> expected;
   std::vector<Frame> frames;
   const bool good = Plain(stream, expected);
-  Require(InParts(stream, size_t{1} + data[0], frames) == good);
+  Require(InParts(stream, size_t{1} + std::to_integer<size_t>(input[0]), frames) == good);
   Require(frames.size() == expected.size());
   for (size_t i = 0; i < frames.size(); ++i) {
     Require(std::equal(frames[i].bytes().begin(), frames[i].bytes().end(), expected[i].begin(),
                        expected[i].end()));
   }
-  return 0;
 }
+
+std::vector<Bytes> FrameSeeds() {
+  std::vector<Bytes> seeds;
+  for (const unsigned part : {0u, 1u, 7u, 255u}) {
+    for (const uint32_t last : {0u, 3u, 1u << 20, 1u << 31, UINT32_MAX}) {
+      Bytes seed = {static_cast<std::byte>(part)};
+      for (const uint32_t length : {0u, 5u, 300u, last}) {
+        for (int shift = 24; shift >= 0; shift -= 8) seed.push_back(static_cast<std::byte>(length >> shift));
+        seed.resize(seed.size() + std::min(length, 300u), static_cast<std::byte>(part));
+      }
+      seeds.push_back(std::move(seed));
+    }
+  }
+  return seeds;
+}
+
+}  // namespace
+
+void AddFrameTargets(Targets* to) {
+  to->push_back({.name = "frame", .run = FuzzFrames, .seeds = FrameSeeds});
+}
+
+}  // namespace millrace::inline v0::fuzz

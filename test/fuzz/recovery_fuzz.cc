@@ -18,14 +18,14 @@
 #include "base/bytes.h"
 #include "base/crc32c.h"
 #include "base/endian.h"
+#include "fuzz/fuzz_target.h"
 #include "log/files.h"
 #include "millrace/env/clock.h"
 #include "millrace/log/log.h"
 
-namespace millrace {
+namespace millrace::inline v0::fuzz {
 namespace {
 
-using log_test::Bytes;
 using Directory = std::map<std::string, Bytes>;
 
 constexpr std::string_view kPath = "/d/log";
@@ -39,10 +39,6 @@ class StillClock final : public Clock {
 };
 
 const bool kTracing = std::getenv("MILLRACE_TRACE") != nullptr;
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
 
 LogOptions Options(FileSystem* files, StillClock* clock, FileBackend backend) {
   LogOptions options;
@@ -160,7 +156,7 @@ std::set<int64_t> ReadAll(Log* log, bool anything) {
       }
     }
   }
-  std::abort();  // no damage may hold a reader for ever
+  throw Broken("no damage may hold a reader for ever");
 }
 
 void OpenAndUse(Directory directory, FileBackend backend, bool anything) {
@@ -201,15 +197,11 @@ void OpenAndUse(Directory directory, FileBackend backend, bool anything) {
   Require(anything || after == before);
 }
 
-}  // namespace
-}  // namespace millrace
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace millrace;  // NOLINT
+void FuzzRecovery(Input bytes) {
   static const Directory& closed = *new Directory(Make(true));
   static const Directory& open = *new Directory(Make(false));
-  if (size < 6) return 0;
-  ByteReader input(std::as_bytes(std::span(data, size)));
+  if (bytes.size() < 6) return;
+  ByteReader input(bytes);
   const uint8_t mode = input.Read<uint8_t>();
   Directory directory = mode % 2 == 0 ? closed : open;
   bool anything = false;
@@ -217,5 +209,26 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     anything = Damage(&directory, &input) || anything;
   OpenAndUse(std::move(directory), mode / 2 % 2 == 0 ? FileBackend::kMapped : FileBackend::kReadWrite,
              anything);
-  return 0;
 }
+
+// Each kind of change to each file.
+std::vector<Bytes> RecoverySeeds() {
+  std::vector<Bytes> seeds;
+  for (uint8_t file = 0; file < 24; ++file) {
+    for (uint8_t how = 0; how < 8; ++how) {
+      const uint8_t mode = (file + how) % 4;
+      Bytes& seed = seeds.emplace_back();
+      for (const uint8_t byte : {mode, file, how, uint8_t{0}, uint8_t(37 * how), uint8_t{16}})
+        seed.push_back(std::byte{byte});
+    }
+  }
+  return seeds;
+}
+
+}  // namespace
+
+void AddRecoveryTargets(Targets* to) {
+  to->push_back({.name = "recovery", .run = FuzzRecovery, .seeds = RecoverySeeds, .cost_micros = 500});
+}
+
+}  // namespace millrace::inline v0::fuzz

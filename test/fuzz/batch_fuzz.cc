@@ -1,28 +1,26 @@
 // Any bytes, taken for a record batch: parsed, read, validated, and what could be read is encoded again and
 // compared.
 
+#include <algorithm>
 #include <cstdint>
-#include <cstdlib>
-#include <cstring>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "base/crc32c.h"
 #include "base/endian.h"
+#include "fuzz/fuzz_target.h"
 #include "millrace/record.h"
 #include "record/batches.h"
 #include "record/format.h"
 
-namespace millrace {
+namespace millrace::inline v0::fuzz {
 namespace {
 
 using record_test::BorrowedRecord;
 using record_test::OwnedRecord;
 
 constexpr size_t kDecompressedBytesMax = 1 << 20;
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
 
 void EncodeAgain(BatchView batch, const std::vector<OwnedRecord>& records) {
   BatchBuilder builder({.leader_epoch = batch.leader_epoch()});
@@ -55,11 +53,34 @@ void Take(std::vector<std::byte> input) {
   EncodeAgain(*batch, records);
 }
 
-}  // namespace
-}  // namespace millrace
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const auto* const bytes = reinterpret_cast<const std::byte*>(data);
-  millrace::Take({bytes, bytes + size});
-  return 0;
+// Of each codec, with all kinds of records.
+std::vector<Bytes> BatchSeeds() {
+  std::vector<Bytes> seeds;
+  for (const Compression codec : {Compression::kNone, Compression::kGzip, Compression::kSnappy,
+                                  Compression::kLz4, Compression::kZstd}) {
+    for (const int records : {0, 1, 5}) {
+      BatchBuilder builder({.compression = codec});
+      const std::vector<Header> headers = {{.key = "h", .value = "v"}, {.key = "null"}};
+      for (int i = 0; i < records; ++i) {
+        builder.Append({.key = i == 2 ? std::nullopt : std::optional<std::string_view>("key"),
+                        .value = i == 3 ? std::nullopt : std::optional<std::string_view>("a value of words"),
+                        .headers = i == 4 ? std::span<const Header>(headers) : std::span<const Header>()},
+                       Timestamp(1000 + i));
+      }
+      const auto batch = builder.FinishWithLastDelta(Offset(7), std::max(records - 1, 0));
+      if (batch.ok()) seeds.emplace_back(batch->data(), batch->data() + batch->size());
+    }
+  }
+  return seeds;
 }
+
+}  // namespace
+
+void AddBatchTargets(Targets* to) {
+  to->push_back({.name = "record_batch",
+                 .run = [](Input input) { Take({input.begin(), input.end()}); },
+                 .seeds = BatchSeeds,
+                 .cost_micros = 20});
+}
+
+}  // namespace millrace::inline v0::fuzz

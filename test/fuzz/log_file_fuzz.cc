@@ -1,8 +1,7 @@
-// Any bytes, taken for each file of a log: the first byte says for which.
+// Any bytes, taken for each file of a log.
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <span>
 #include <string>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "fuzz/fuzz_target.h"
 #include "log/batch_guard.h"
 #include "log/files.h"
 #include "log/flush_points.h"
@@ -22,14 +22,8 @@
 #include "log/transaction_index.h"
 #include "millrace/topic.h"
 
-namespace millrace {
+namespace millrace::inline v0::fuzz {
 namespace {
-
-using Input = std::span<const std::byte>;
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
 
 void Indexes(FileSystem* files, Input input) {
   const Offset base(1000);
@@ -133,32 +127,104 @@ void Texts(std::string_view text) {
   }
 }
 
-}  // namespace
-}  // namespace millrace
-
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace millrace;  // NOLINT
-  if (size == 0) return 0;
-  const auto input = std::as_bytes(std::span(data + 1, size - 1));
-  const auto files = log_test::MemoryFiles();
-  switch (data[0] % 6) {
-    case 0:
-      Indexes(files.get(), input);
-      break;
-    case 1:
-      Guard(files.get(), input);
-      break;
-    case 2:
-      Snapshot(input);
-      break;
-    case 3:
-      Manifest(files.get(), input);
-      break;
-    case 4:
-      Flush(files.get(), input);
-      break;
-    default:
-      Texts(AsText(input));
+std::vector<Bytes> ThreeEach(std::initializer_list<size_t> lengths, uint8_t step) {
+  std::vector<Bytes> seeds;
+  for (const size_t length : lengths) {
+    Bytes& seed = seeds.emplace_back(length);
+    for (size_t i = 0; i < length; ++i) seed[i] = static_cast<std::byte>(i % 4 == 3 ? i / 4 * step : 0);
   }
-  return 0;
+  return seeds;
 }
+
+// Entries as the indexes themselves write them.
+std::vector<Bytes> IndexSeeds() {
+  std::vector<Bytes> seeds = ThreeEach({0, 8, 96, 4096}, 3);
+  OffsetIndex offsets(Offset(1000));
+  TimeIndex times(Offset(1000));
+  TransactionIndex transactions(Offset(1000));
+  for (int i = 1; i < 40; ++i) {
+    offsets.Append(Offset(1000 + 10 * i), static_cast<uint32_t>(100 * i));
+    times.MaybeAppend(Timestamp(50 * i), Offset(1000 + 10 * i));
+    transactions.Append({.producer_id = ProducerId(i % 3),
+                         .first_offset = Offset(1000 + i),
+                         .last_offset = Offset(1001 + i),
+                         .last_stable_offset = Offset(1000 + i)});
+  }
+  seeds.push_back(log_test::ToBytes(offsets.bytes()));
+  seeds.push_back(log_test::ToBytes(times.bytes()));
+  seeds.push_back(log_test::ToBytes(transactions.bytes()));
+  return seeds;
+}
+
+std::vector<Bytes> GuardSeeds() {
+  const auto files = log_test::MemoryFiles();
+  const auto file = log_test::OpenFile(files.get(), "/d/f");
+  BatchGuard guard(Offset(0));
+  Require(guard.WriteSealed(file.get(), {}).ok());
+  std::vector<Bytes> seeds = ThreeEach({0, 64, 700}, 5);
+  seeds.push_back(log_test::ReadAll(files.get(), "/d/f"));
+  return seeds;
+}
+
+std::vector<Bytes> SnapshotSeeds() {
+  return {ProducerStateTable().EncodeSnapshot(), ToInput("")};
+}
+
+std::vector<Bytes> ManifestSeeds() {
+  const auto files = log_test::MemoryFiles();
+  ManifestReport report;
+  auto manifest =
+      log_test::Must(ManifestFile::Open(files.get(), "/d/f", RecordFile::Access::kCreate, &report));
+  Require(manifest->Sync().ok());
+  manifest.reset();
+  std::vector<Bytes> seeds = ThreeEach({30, 300}, 1);
+  if (files->Open("/d/f", OpenMode::kRead).ok()) seeds.push_back(log_test::ReadAll(files.get(), "/d/f"));
+  // Runs of a type, a length and a payload.
+  Bytes runs;
+  for (int type = 0; type < 12; ++type) {
+    runs.push_back(static_cast<std::byte>(type));
+    runs.push_back(std::byte{24});
+    for (int i = 0; i < 24; ++i) runs.push_back(static_cast<std::byte>(i % 4 == 3 ? type : 0));
+  }
+  seeds.push_back(runs);
+  return seeds;
+}
+
+std::vector<Bytes> TextSeeds() {
+  return {ToInput("0\n2\n0 0\n3 1000\n"),
+          ToInput("0\n1\ntopic 0 17\n"),
+          ToInput("version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ\n"),
+          ToInput("#\nversion=1\nnode.id=1\ncluster.id=MkU3OEVBNTcwNTJENDM2Qg\ndirectory.id=x\n"),
+          ToInput("compact,delete"),
+          ToInput("9223372036854775807"),
+          ToInput("zstd"),
+          ToInput("true")};
+}
+
+template <typename Run>
+auto WithFiles(Run run) {
+  return [run](Input input) {
+    const auto files = log_test::MemoryFiles();
+    run(files.get(), input);
+  };
+}
+
+}  // namespace
+
+void AddLogFileTargets(Targets* to) {
+  to->push_back({.name = "log.indexes", .run = WithFiles(Indexes), .seeds = IndexSeeds, .cost_micros = 20});
+  to->push_back({.name = "log.guard", .run = WithFiles(Guard), .seeds = GuardSeeds, .cost_micros = 30});
+  to->push_back({.name = "log.producer_snapshot", .run = Snapshot, .seeds = SnapshotSeeds});
+  to->push_back(
+      {.name = "log.manifest", .run = WithFiles(Manifest), .seeds = ManifestSeeds, .cost_micros = 50});
+  to->push_back({.name = "log.flush_points",
+                 .run = WithFiles(Flush),
+                 .seeds = [] { return ThreeEach({0, 100, 8192, 20000}, 7); },
+                 .cost_micros = 30});
+  to->push_back({.name = "log.texts",
+                 .run = [](Input input) { Texts(AsText(input)); },
+                 .seeds = TextSeeds,
+                 .cost_micros = 30});
+}
+
+}  // namespace millrace::inline v0::fuzz
