@@ -60,8 +60,13 @@ class MILLRACE_EXPORT Batch {
  public:
   class Iterator;
 
-  Batch(const TopicPartition* source, BatchView view, Offset from, const std::shared_ptr<const void>* pin)
-      : source_(source), view_(view), from_(from), pin_(pin) {}
+  Batch(const TopicPartition* source, BatchView view, Offset from, const std::shared_ptr<const void>* pin,
+        size_t decompressed_bytes_max = kDecompressedBytesByBatch)
+      : source_(source),
+        view_(view),
+        from_(from),
+        pin_(pin),
+        decompressed_bytes_max_(decompressed_bytes_max) {}
 
   const std::string& topic() const { return source_->topic; }
   PartitionId partition() const { return source_->partition; }
@@ -69,8 +74,9 @@ class MILLRACE_EXPORT Batch {
   const BatchView& view() const { return view_; }
 
   // Records from the consumer's position on. Decompresses, if need be, when begin() is called, into memory of
-  // the iterator. A malformed record ends the iteration: compare with Iterator::status() where the producer
-  // is not trusted.
+  // the iterator. A malformed record ends the iteration, and so does a batch that would become more than
+  // ConsumerOptions::decompressed_bytes_max: compare with Iterator::status() where the producer is not
+  // trusted.
   Iterator begin() const;
   std::default_sentinel_t end() const { return {}; }
 
@@ -83,6 +89,7 @@ class MILLRACE_EXPORT Batch {
   BatchView view_;
   Offset from_;
   const std::shared_ptr<const void>* pin_;
+  size_t decompressed_bytes_max_;
 };
 
 // Walks the records of one Batch. Single-threaded; neither copied nor moved (it may own decompressed
@@ -91,7 +98,10 @@ class Batch::Iterator {
  public:
   using value_type = RecordView;
   using difference_type = std::ptrdiff_t;
-  Iterator(BatchView view, Offset from) : reader_(view), from_(from) { ++*this; }
+  Iterator(BatchView view, Offset from, size_t decompressed_bytes_max = kDecompressedBytesByBatch)
+      : reader_(view, decompressed_bytes_max), from_(from) {
+    ++*this;
+  }
   const RecordView& operator*() const { return record_; }
   const RecordView* operator->() const { return &record_; }
   Iterator& operator++() {
@@ -112,7 +122,7 @@ class Batch::Iterator {
 };
 
 inline Batch::Iterator Batch::begin() const {
-  return Iterator(view_, from_);
+  return Iterator(view_, from_, decompressed_bytes_max_);
 }
 
 // Batches: what one Poll returned. Pins the segments its batches lie in: keep it no longer than needed.
@@ -127,6 +137,7 @@ class MILLRACE_EXPORT Batches {
     std::shared_ptr<const TopicPartition> source = nullptr;
     LogSlice data = {};
     Offset from{0};
+    size_t decompressed_bytes_max = kDecompressedBytesByBatch;
   };
 
   class Iterator {
@@ -136,7 +147,7 @@ class MILLRACE_EXPORT Batches {
     Iterator(const Batches* all, size_t slice) : all_(all), slice_(slice) { Settle(); }
     Batch operator*() const {
       const Slice& s = all_->slice(slice_);
-      return Batch(s.source.get(), BatchView(at_), s.from, &s.data.pin);
+      return Batch(s.source.get(), BatchView(at_), s.from, &s.data.pin, s.decompressed_bytes_max);
     }
     Iterator& operator++() {
       at_ += BatchView(at_).size_bytes();
@@ -228,6 +239,10 @@ struct ConsumerOptions {
   // Bounds of one Poll ("fetch.max.bytes", "max.partition.fetch.bytes"); at least one batch always comes.
   size_t fetch_max_bytes = size_t{50} << 20;
   size_t max_partition_fetch_bytes = size_t{1} << 20;
+  // What one compressed batch may become when its records are read: one that becomes more ends there, with an
+  // error from Batch::Iterator::status(). 0: 32 MiB, or four times the batch where that is more. Raise it for
+  // producers that are trusted with more.
+  size_t decompressed_bytes_max = kDecompressedBytesByBatch;
   WaitStrategy wait = WaitStrategy::kSpinThenPark;
   // How long kSpinThenPark spins.
   absl::Duration spin = absl::Microseconds(20);

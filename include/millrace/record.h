@@ -108,6 +108,14 @@ struct RecordView {
   HeaderRange headers = {};
 };
 
+// What a compressed batch may become where the caller sets no bound: 32 MiB, or four times itself where that
+// is more. Few bytes can claim to be gigabytes.
+inline constexpr size_t kDecompressedBytesByBatch = 0;
+constexpr size_t DecompressedBytesMax(size_t batch_bytes) {
+  constexpr size_t kLeast = size_t{32} << 20;
+  return batch_bytes > kLeast / 4 ? 4 * batch_bytes : kLeast;
+}
+
 inline constexpr size_t kBatchHeaderBytes = 61;
 // Bytes ahead of what `length` counts: base_offset and length itself.
 inline constexpr size_t kBatchPrefixBytes = 12;
@@ -160,7 +168,7 @@ class MILLRACE_EXPORT BatchView {
   // byte more, offsets rising up to the last one, no timestamp later than the latest.
   // Errors: kCorruptMessage for a wrong CRC or header or a broken codec stream, kInvalidRecord for a wrong
   // record. `decompressed_bytes_max` bounds what a compressed batch may become. O(size).
-  absl::Status Validate(size_t decompressed_bytes_max = size_t{1} << 30) const;
+  absl::Status Validate(size_t decompressed_bytes_max = kDecompressedBytesByBatch) const;
 
  private:
   template <typename T>
@@ -189,12 +197,12 @@ class MILLRACE_EXPORT BatchView {
 class MILLRACE_EXPORT RecordReader {
  public:
   // Requires: a batch that Parse() accepted. Becoming more than `decompressed_bytes_max` bytes is an error.
-  explicit RecordReader(BatchView batch, size_t decompressed_bytes_max = size_t{1} << 30)
+  explicit RecordReader(BatchView batch, size_t decompressed_bytes_max = kDecompressedBytesByBatch)
       : RecordReader(batch, nullptr, decompressed_bytes_max) {}
   // Decompresses into `buffer`, which is grown as needed, reused from batch to batch, and must outlive the
   // records.
   RecordReader(BatchView batch, std::vector<std::byte>* buffer,
-               size_t decompressed_bytes_max = size_t{1} << 30)
+               size_t decompressed_bytes_max = kDecompressedBytesByBatch)
       : batch_(batch),
         next_(batch.data() + kBatchHeaderBytes),
         end_(batch.data() + batch.size_bytes()),

@@ -132,7 +132,10 @@ absl::StatusOr<bool> ConsumerImpl::FetchFrom(Source& source, size_t bytes_max, B
   source.uncounted_bytes += bytes;
   uncounted_.bytes += bytes;
   uncounted_.records += source.position - from;
-  into->Add({.source = source.name, .data = *std::move(slice), .from = from});
+  into->Add({.source = source.name,
+             .data = *std::move(slice),
+             .from = from,
+             .decompressed_bytes_max = options_.decompressed_bytes_max});
   return true;
 }
 

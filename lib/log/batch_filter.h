@@ -50,7 +50,7 @@ class BatchFilter {
     std::optional<int> lz4_level = std::nullopt;
     std::optional<int> zstd_level = std::nullopt;
     // A compressed batch may become so large.
-    size_t decompressed_bytes_max = size_t{1} << 30;
+    size_t decompressed_bytes_max = kDecompressedBytesByBatch;
   };
 
   // `producers`: those the log remembers; the batch with the last sequence of each is kept, if need be empty.

@@ -66,8 +66,8 @@ struct CleanerOptions {
   size_t dedupe_buffer_bytes = size_t{128} << 20;
   // "log.cleaner.io.buffer.load.factor".
   double load_factor = 0.9;
-  // A compressed batch may become so large.
-  size_t decompressed_bytes_max = size_t{1} << 30;
+  // A compressed batch may become so large; 0: what record.h says.
+  size_t decompressed_bytes_max = kDecompressedBytesByBatch;
 };
 
 // What there is to clean in a log.

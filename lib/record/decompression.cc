@@ -2,9 +2,9 @@
 #include <snappy.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <memory>
 #include <string_view>
@@ -43,6 +43,17 @@ class Sink {
     return {output_->data() + used_, size};
   }
   void Commit(size_t size) { used_ += size; }
+  // From the beginning again: the room there is.
+  std::span<std::byte> Whole() {
+    used_ = 0;
+    return {output_->data(), std::min(output_->size(), bytes_max_)};
+  }
+  // And more of it. Empty: the bound was reached.
+  std::span<std::byte> Larger() {
+    if (output_->size() >= bytes_max_) return {};
+    GrowTo(std::max(first_, 2 * output_->size()));
+    return Whole();
+  }
 
   size_t used() const { return used_; }
   absl::Status TooLarge(std::string_view codec) const {
@@ -52,7 +63,8 @@ class Sink {
 
  private:
   void GrowTo(size_t size) {
-    size = std::min(size, bytes_max_);
+    // One step less where the last would be a small one: the old copy stands beside the new.
+    size = size > bytes_max_ - bytes_max_ / 4 ? bytes_max_ : size;
     output_->reserve(size);  // exactly so much; resize() alone may take more
     output_->resize(size);
   }
@@ -166,18 +178,34 @@ struct DeleteZstd {
   void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
 };
 
-// How far back a frame may reach: as far as its bytes may, at least what every decoder has to support, and no
-// further than what the widest ordinary level uses.
-int WindowLogMax(size_t bytes_max) {
-  constexpr int kLeast = 23;
-  constexpr int kMost = 27;
-  return std::clamp(static_cast<int>(std::bit_width(bytes_max)), kLeast, kMost);
+// How far back a frame may reach that is decompressed as a stream, with a window of its own beside the
+// output: what every decoder has to support.
+constexpr int kWindowLogMax = 23;
+
+absl::Status MalformedZstd(size_t result) {
+  return Corrupt("zstd", StrCat("is malformed: ", ZSTD_getErrorName(result)));
 }
 
-absl::Status Unzstd(std::span<const std::byte> input, size_t bytes_max, Sink& sink) {
+// All at once, where the output itself is the window: however far frames say that they reach back, it costs
+// nothing. Begun anew with twice the room until it fits.
+absl::Status UnzstdInPlace(ZSTD_DCtx* context, std::span<const std::byte> input, std::span<std::byte> room,
+                           Sink& sink) {
+  for (;;) {
+    const size_t result = ZSTD_decompressDCtx(context, room.data(), room.size(), input.data(), input.size());
+    if (ZSTD_isError(result) == 0) {
+      sink.Commit(result);
+      return absl::OkStatus();
+    }
+    if (ZSTD_getErrorCode(result) != ZSTD_error_dstSize_tooSmall) return MalformedZstd(result);
+    room = sink.Larger();
+    if (room.empty()) return sink.TooLarge("zstd");
+  }
+}
+
+absl::Status Unzstd(std::span<const std::byte> input, Sink& sink) {
   const std::unique_ptr<ZSTD_DCtx, DeleteZstd> context(ZSTD_createDCtx());
   if (context == nullptr) return absl::ResourceExhaustedError("no memory for zstd's context");
-  const size_t set = ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, WindowLogMax(bytes_max));
+  const size_t set = ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, kWindowLogMax);
   if (ZSTD_isError(set) != 0) return absl::InternalError("zstd does not take the bound of its window");
   ZSTD_inBuffer in{.src = input.data(), .size = input.size(), .pos = 0};
   std::byte probe[kProbeBytes];
@@ -187,8 +215,10 @@ absl::Status Unzstd(std::span<const std::byte> input, size_t bytes_max, Sink& si
     ZSTD_outBuffer out{.dst = to.data(), .size = to.size(), .pos = 0};
     const size_t before = in.pos;
     const size_t result = ZSTD_decompressStream(context.get(), &out, &in);
-    if (ZSTD_isError(result) != 0)
-      return Corrupt("zstd", StrCat("is malformed: ", ZSTD_getErrorName(result)));
+    if (ZSTD_isError(result) != 0) {
+      if (ZSTD_getErrorCode(result) != ZSTD_error_frameParameter_windowTooLarge) return MalformedZstd(result);
+      return UnzstdInPlace(context.get(), input, sink.Whole(), sink);
+    }
     if (room.empty() && out.pos != 0) return sink.TooLarge("zstd");
     if (!room.empty()) sink.Commit(out.pos);
     // At the end of a frame; another may follow.
@@ -214,7 +244,7 @@ absl::StatusOr<size_t> Decompress(Compression codec, std::span<const std::byte> 
       status = Unlz4(input, sink);
       break;
     case Compression::kZstd:
-      status = Unzstd(input, bytes_max, sink);
+      status = Unzstd(input, sink);
       break;
     default:
       status = Corrupt("record", StrCat("has no codec that is known: ", static_cast<int>(codec)));

@@ -120,6 +120,8 @@ void RecordReader::Decompress(std::vector<std::byte>* buffer, size_t decompresse
   // An emptied batch keeps its codec's number in some brokers' files, and has nothing to decompress.
   if (left_ == 0 && next_ == end_) return;
   const std::span<const std::byte> compressed(next_, static_cast<size_t>(end_ - next_));
+  if (decompressed_bytes_max == kDecompressedBytesByBatch)
+    decompressed_bytes_max = DecompressedBytesMax(compressed.size());
   const absl::StatusOr<size_t> size =
       millrace::Decompress(batch_.compression(), compressed, decompressed_bytes_max, buffer);
   if (!size.ok()) {

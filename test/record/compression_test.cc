@@ -144,6 +144,47 @@ TEST_CASE("Streams that are cut, continued or spoiled are refused or at least bo
   }
 }
 
+// A frame of blocks that are stored as they are, and that says it may reach back 2^`window_log` bytes.
+std::vector<std::byte> WideFrame(int window_log, const std::string& text) {
+  std::vector<std::byte> frame;
+  for (const int byte : {0x28, 0xb5, 0x2f, 0xfd, 0x00, (window_log - 10) << 3})
+    frame.push_back(static_cast<std::byte>(byte));
+  constexpr size_t kBlockMax = 100'000;
+  size_t at = 0;
+  do {
+    const size_t size = std::min(kBlockMax, text.size() - at);
+    const size_t head = size << 3 | (at + size == text.size() ? 1 : 0);
+    for (int shift = 0; shift < 24; shift += 8) frame.push_back(static_cast<std::byte>(head >> shift));
+    frame.insert(frame.end(), Bytes(text).begin() + static_cast<ptrdiff_t>(at),
+                 Bytes(text).begin() + static_cast<ptrdiff_t>(at + size));
+    at += size;
+  } while (at < text.size());
+  return frame;
+}
+
+TEST_CASE("A zstd frame may reach back as far as it likes") {
+  for (const size_t size : {0, 1, 5000, 3'000'000}) {
+    const std::string text = std::string(size / 2, 'a') + std::string(size - size / 2, 'b');
+    for (const int window_log : {20, 23, 24, 27, 31}) {
+      INFO(size << " " << window_log);
+      const std::vector<std::byte> wide = WideFrame(window_log, text);
+      std::vector<std::byte> output;
+      const auto got = Decompress(Compression::kZstd, wide, size, &output);
+      REQUIRE(got.ok());
+      CHECK(Equal(output, *got, text));
+      if (size > 0) CHECK_FALSE(Decompress(Compression::kZstd, wide, size - 1, &output).ok());
+      // Behind a frame of another kind, and with one behind it.
+      std::vector<std::byte> frames = Compressed(Compression::kZstd, text);
+      frames.insert(frames.end(), wide.begin(), wide.end());
+      const auto both = Decompress(Compression::kZstd, frames, 2 * size, &output);
+      REQUIRE(both.ok());
+      CHECK(Equal(output, *both, text + text));
+      frames.pop_back();
+      CHECK_FALSE(Decompress(Compression::kZstd, frames, 2 * size, &output).ok());
+    }
+  }
+}
+
 TEST_CASE("A snappy block that claims more than it can hold gets no memory") {
   // Claims 1 GiB less one in four bytes.
   std::vector<std::byte> block = {std::byte{0xff}, std::byte{0xff}, std::byte{0xff}, std::byte{0xff},

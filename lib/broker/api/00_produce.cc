@@ -84,7 +84,8 @@ absl::Status CheckKeys(const Topic& topic, std::span<const std::byte> records,
     answer->record_errors.push_back(
         {.batch_index = i, .batch_index_error_message = "a compacted topic takes no record without a key"});
   }
-  if (!reader.status().ok()) return reader.status();
+  // Not kCorruptMessage, upon which clients send it again.
+  if (!reader.status().ok()) return Error(ErrorCode::kInvalidRecord, ToStd(reader.status().message()));
   if (answer->record_errors.empty()) return absl::OkStatus();
   return Error(ErrorCode::kInvalidRecord,
                StrCat("topic ", topic.name(), " is compacted: its records need a key (cleanup.policy)"));
