@@ -11,7 +11,8 @@
 // client
 //   is since 3.0: a send that is retried is neither doubled nor overtaken); with kLeader and kNone one
 //   request is in flight at a time, which keeps the order. Callbacks run in one thread of librdkafka's, never
-//   in the one that sends; a Send in a callback never blocks: it fails where the buffer is full.
+//   in the one that sends (but for a SendBatch that finds no room midway); a Send in a callback never blocks:
+//   it fails where the buffer is full.
 //   Appended::durability is always kProcess: what an acknowledgement survives is a matter of the cluster's.
 //   SendBatch hands the records over together, but the cluster's client decides on the batches; its callback
 //   is called for each run of consecutive offsets. Topic() waits for the cluster's answer. Records that the

@@ -11,8 +11,9 @@ namespace {
 constexpr int kLinesEachSecond = 10;
 constexpr int64_t kSecondNanos = 1'000'000'000;
 
-constexpr std::string_view kRefusalNames[] = {
-    "no_header", "unknown_api", "unsupported_version", "malformed_body", "unanswerable", "dropped", "fault"};
+constexpr std::string_view kRefusalNames[] = {"no_header",      "unknown_api",      "unsupported_version",
+                                              "malformed_body", "unanswerable",     "dropped",
+                                              "fault",          "failed_unanswered"};
 static_assert(std::size(kRefusalNames) == kRefusals);
 
 std::string ApiName(int16_t key) {

@@ -32,8 +32,9 @@ enum class Refusal : uint8_t {
   kUnanswerable,        // the answer cannot be encoded
   kDropped,             // nobody answered it
   kFault,               // a fault that was asked for
+  kFailedUnanswered,    // a produce with acks=0 failed
 };
-inline constexpr size_t kRefusals = 7;
+inline constexpr size_t kRefusals = 8;
 
 // Lines of one kind for a log, ten a second at the most; the next one then tells how many were left out.
 // Thread-safe.

@@ -27,16 +27,23 @@ std::vector<absl::StatusOr<TopicId>> AdminImpl::CreateTopics(const std::vector<C
   if (absl::Status open = engine_->CheckOpen(/*for_change=*/true); !open.ok()) {
     return std::vector<absl::StatusOr<TopicId>>(topics.size(), open);
   }
+  // Its partitions are counted by the engine's options, and it must be compacted: nobody makes it by hand.
+  std::vector<absl::StatusOr<TopicId>> results(
+      topics.size(), Error(ErrorCode::kInvalidTopicException,
+                           StrCat("topic \"", kOffsetsTopicName,
+                                  "\" is the engine's own, which makes it for the first consumer group")));
   std::vector<TopicRegistry::Spec> specs;
-  specs.reserve(topics.size());
-  for (const CreateTopicRequest& topic : topics) {
+  std::vector<size_t> places;
+  for (size_t i = 0; i < topics.size(); ++i) {
+    const CreateTopicRequest& topic = topics[i];
+    if (topic.name == kOffsetsTopicName && engine_->topics().Find(topic.name) == nullptr) continue;
     specs.push_back({.name = topic.name,
                      .partitions = topic.options.partitions,
-                     .config = engine_->WithDefaults(topic.options.config),
-                     // Its partitions are counted by the engine's options, so let nobody make it by hand.
-                     .internal = topic.name == kOffsetsTopicName});
+                     .config = engine_->WithDefaults(topic.options.config)});
+    places.push_back(i);
   }
-  std::vector<absl::StatusOr<TopicId>> results = engine_->topics().Create(specs, validate_only);
+  std::vector<absl::StatusOr<TopicId>> created = engine_->topics().Create(specs, validate_only);
+  for (size_t i = 0; i < places.size(); ++i) results[places[i]] = std::move(created[i]);
   if (validate_only || engine_->options().replicator == nullptr) return results;
   for (size_t i = 0; i < topics.size(); ++i) {
     const std::shared_ptr<Topic> topic = results[i].ok() ? engine_->topics().Find(topics[i].name) : nullptr;

@@ -12,9 +12,10 @@
 namespace millrace::inline v0 {
 namespace {
 
-// A look at the destination ends when nothing more has come for so long: the last offsets may be those of
-// markers, which nobody is shown.
-constexpr absl::Duration kLookTime = absl::Seconds(10);
+// A look at the destination ends when nothing more has come for so long, twice, though the destination
+// answered in between: the last offsets are those of markers then, which nobody is shown. A destination that
+// is away must not be taken for one that holds no more: its records would come again.
+constexpr absl::Duration kLookTime = absl::Seconds(5);
 // How long what is under way is waited for, at least, before it is given up with its producer.
 constexpr absl::Duration kPollTime = absl::Milliseconds(100);
 
@@ -204,9 +205,13 @@ absl::StatusOr<MirrorImpl::Landed> MirrorImpl::LookAt(const TopicPartition& part
   MILLRACE_RETURN_IF_ERROR(reader->Assign({partition}));
   MILLRACE_RETURN_IF_ERROR(reader->Seek(partition, from));
   MonotonicNanos deadline = rdk::DeadlineIn(kLookTime);
+  bool was_silent = false;
   while (true) {
     MILLRACE_ASSIGN_OR_RETURN(const Batches batches, reader->Poll(kPollTime));
-    if (!batches.empty()) deadline = rdk::DeadlineIn(kLookTime);
+    if (!batches.empty()) {
+      deadline = rdk::DeadlineIn(kLookTime);
+      was_silent = false;
+    }
     for (const Batch& batch : batches) {
       for (const RecordView& record : batch) {
         const std::optional<MirrorMark> mark = MirrorMarkOf(record.headers);
@@ -214,7 +219,12 @@ absl::StatusOr<MirrorImpl::Landed> MirrorImpl::LookAt(const TopicPartition& part
       }
     }
     MILLRACE_ASSIGN_OR_RETURN(const Offset at, reader->position(partition));
-    if (at >= end || rdk::Left(deadline) <= absl::ZeroDuration()) return landed;
+    if (at >= end) return landed;
+    if (rdk::Left(deadline) > absl::ZeroDuration()) continue;
+    if (was_silent) return landed;
+    MILLRACE_RETURN_IF_ERROR(destination_.admin().EndOffset(partition).status());
+    was_silent = true;
+    deadline = rdk::DeadlineIn(kLookTime);
   }
 }
 

@@ -1,8 +1,8 @@
 // OffsetFetch (key 9): how far groups have read. Versions 1 to 10.
 //
-// 2: all topics by null, and an error of the group as a whole. 7: stable offsets alone (KIP-447; without
-// transactions all are). 8: several groups (KIP-709). 9: the member's epoch, in groups of the
-// consumer protocol (KIP-848). 10: topics by id.
+// 2: all topics by null, and an error of the group as a whole (in 1 each partition bears it). 7: stable
+// offsets alone (KIP-447; without transactions all are). 8: several groups (KIP-709). 9: the member's epoch,
+// in groups of the consumer protocol (KIP-848). 10: topics by id.
 
 #include <atomic>
 #include <map>
@@ -22,7 +22,8 @@ using AskedGroup = wire::OffsetFetchRequest::Group;
 
 // One request; its answer is complete when its last group's is.
 struct FetchingOffsets {
-  explicit FetchingOffsets(Request from) : request(std::move(from)) {}
+  FetchingOffsets(Request from, wire::OffsetFetchRequest message)
+      : request(std::move(from)), asked(std::move(message)) {}
 
   void Done() {
     if (left.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
@@ -34,6 +35,10 @@ struct FetchingOffsets {
     // The one group, in the words of older versions.
     const Fetched::Group& group = groups.front();
     if (request.version() >= 2) response.error_code = group.error_code;
+    if (request.version() < 2 && group.error_code != 0) {
+      FailPartitions(group.error_code, &response);
+      return request.Respond(response);
+    }
     for (const auto& topic : group.topics) {
       auto& legacy = response.topics.emplace_back();
       legacy.name = topic.name;
@@ -48,7 +53,17 @@ struct FetchingOffsets {
     request.Respond(response);
   }
 
+  void FailPartitions(int16_t code, Fetched* response) const {
+    for (const auto& topic : asked.topics.value_or(std::vector<wire::OffsetFetchRequest::LegacyTopic>())) {
+      auto& answers = response->topics.emplace_back();
+      answers.name = topic.name;
+      for (const int32_t index : topic.partition_indexes)
+        answers.partitions.push_back({.partition_index = index, .committed_offset = -1, .error_code = code});
+    }
+  }
+
   Request request;
+  const wire::OffsetFetchRequest asked;
   std::vector<Fetched::Group> groups;
   std::atomic<size_t> left = 0;
 };
@@ -110,10 +125,10 @@ void Fill(EngineImpl& engine, const OffsetFetchResponse& from, Fetched::Group* a
 }  // namespace
 
 void HandleOffsetFetch(BrokerImpl& broker, Request request) {
-  const auto asked = request.Decode<wire::OffsetFetchRequest>();
+  auto asked = request.Decode<wire::OffsetFetchRequest>();
   if (!asked.ok()) return request.Refuse(asked.status());
   const std::vector<AskedGroup> groups = GroupsOf(*asked, request.version());
-  const auto work = std::make_shared<FetchingOffsets>(std::move(request));
+  const auto work = std::make_shared<FetchingOffsets>(std::move(request), *std::move(asked));
   work->groups.resize(groups.size());
   work->left = groups.size() + 1;
   EngineImpl& engine = broker.engine();
@@ -128,7 +143,7 @@ void HandleOffsetFetch(BrokerImpl& broker, Request request) {
     }
     OffsetFetchRequest fetch{.group = groups[i].group_id,
                              .partitions = PartitionsOf(broker, groups[i], answer),
-                             .require_stable = asked->require_stable,
+                             .require_stable = work->asked.require_stable,
                              .member_id = groups[i].member_id,
                              .member_epoch = groups[i].member_epoch};
     (*service)->FetchOffsets(std::move(fetch), [&engine, work, answer](const OffsetFetchResponse& response) {

@@ -63,18 +63,6 @@ std::string Unified(std::string name) {
   return name;
 }
 
-absl::Status CheckCollision(BrokerImpl& broker, const std::string& name) {
-  if (name.find_first_of("._") == std::string::npos) return absl::OkStatus();
-  const std::string unified = Unified(name);
-  for (const std::shared_ptr<Topic>& topic : broker.engine().topics().All()) {
-    if (topic->name() != name && Unified(topic->name()) == unified) {
-      return Error(ErrorCode::kInvalidTopicException,
-                   StrCat("topic \"", name, "\" collides with topic \"", topic->name(), "\""));
-    }
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<CreateTopicRequest> ToEngine(BrokerImpl& broker, const TopicToCreate& topic) {
   MILLRACE_RETURN_IF_ERROR(ValidateTopicName(topic.name));
   if (broker.engine().topics().Find(std::string_view(topic.name)) != nullptr) {
@@ -111,6 +99,18 @@ void AddConfigs(BrokerImpl& broker, const TopicToCreate& asked, const TopicConfi
 }
 
 }  // namespace
+
+absl::Status CheckCollision(BrokerImpl& broker, const std::string& name) {
+  if (name.find_first_of("._") == std::string::npos) return absl::OkStatus();
+  const std::string unified = Unified(name);
+  for (const std::shared_ptr<Topic>& topic : broker.engine().topics().All()) {
+    if (topic->name() != name && Unified(topic->name()) == unified) {
+      return Error(ErrorCode::kInvalidTopicException,
+                   StrCat("topic \"", name, "\" collides with topic \"", topic->name(), "\""));
+    }
+  }
+  return absl::OkStatus();
+}
 
 absl::Status CheckReplicas(const std::vector<int32_t>& broker_ids, int32_t node_id) {
   if (broker_ids.size() == 1 && broker_ids.front() == node_id) return absl::OkStatus();

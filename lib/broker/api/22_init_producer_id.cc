@@ -12,7 +12,12 @@ namespace millrace::inline v0 {
 void HandleInitProducerId(BrokerImpl& broker, Request request) {
   const auto asked = request.Decode<wire::InitProducerIdRequest>();
   if (!asked.ok()) return request.Refuse(asked.status());
-  wire::InitProducerIdResponse response;
+  wire::InitProducerIdResponse response{.producer_epoch = -1};
+  // An id has an epoch (KIP-360). Without a transactional id a new one is given whatever the client has.
+  if ((asked->producer_id == -1) != (asked->producer_epoch == -1)) {
+    response.error_code = CodeOf(ErrorCode::kInvalidRequest);
+    return request.Respond(response);
+  }
   if (asked->transactional_id.has_value()) {
     const bool empty = asked->transactional_id->empty();
     response.error_code =
@@ -26,11 +31,10 @@ void HandleInitProducerId(BrokerImpl& broker, Request request) {
     return request.Respond(response);
   }
   const absl::StatusOr<ProducerId> id = broker.engine().topics().NewProducerId();
+  response.error_code = CodeOf(id.status());
   if (id.ok()) {
     response.producer_id = id->value();
-  } else {
-    response.error_code = CodeOf(id.status());
-    response.producer_epoch = -1;
+    response.producer_epoch = 0;
   }
   request.Respond(response);
 }

@@ -25,13 +25,15 @@ Described::Assignment PartitionsToWire(
   return assignment;
 }
 
-void DescriptionToWire(const DescribeConsumerGroupResponse& from, Described::Group* group) {
+void DescriptionToWire(const DescribeConsumerGroupResponse& from, bool with_operations,
+                       Described::Group* group) {
   group->error_code = CodeOf(from.result.error);
-  group->group_state = GroupStateName(from.state);
   if (!from.result.ok()) {
     group->error_message = from.result.message;
     return;
   }
+  group->group_state = GroupStateName(from.state);
+  if (with_operations) group->authorized_operations = kGroupOperations;
   group->group_epoch = from.group_epoch;
   group->assignment_epoch = from.assignment_epoch;
   group->assignor_name = from.assignor;
@@ -68,6 +70,7 @@ struct DescribingGroups {
 void HandleConsumerGroupDescribe(BrokerImpl& broker, Request request) {
   const auto asked = request.Decode<wire::ConsumerGroupDescribeRequest>();
   if (!asked.ok()) return request.Refuse(asked.status());
+  const bool with_operations = asked->include_authorized_operations;
   const auto work = std::make_shared<DescribingGroups>(std::move(request));
   work->response.groups.resize(asked->group_ids.size());
   work->left = asked->group_ids.size() + 1;
@@ -75,17 +78,18 @@ void HandleConsumerGroupDescribe(BrokerImpl& broker, Request request) {
   for (size_t i = 0; i < asked->group_ids.size(); ++i) {
     Described::Group* const group = &work->response.groups[i];
     group->group_id = asked->group_ids[i];
-    if (group->group_id.empty() || !groups.ok()) {
-      const ErrorCode why = groups.ok() ? ErrorCode::kInvalidGroupId : ErrorCodeOf(groups.status());
-      DescriptionToWire({.result = {.error = why}}, group);
+    if (!groups.ok() || group->group_id.empty()) {
+      const ErrorCode error =
+          group->group_id.empty() ? ErrorCode::kInvalidGroupId : ErrorCodeOf(groups.status());
+      DescriptionToWire({.result = {.error = error}}, with_operations, group);
       work->Done();
       continue;
     }
-    (*groups)->DescribeConsumerGroup(group->group_id,
-                                     [work, group](const DescribeConsumerGroupResponse& from) {
-                                       DescriptionToWire(from, group);
-                                       work->Done();
-                                     });
+    (*groups)->DescribeConsumerGroup(
+        group->group_id, [work, group, with_operations](const DescribeConsumerGroupResponse& from) {
+          DescriptionToWire(from, with_operations, group);
+          work->Done();
+        });
   }
   work->Done();
 }

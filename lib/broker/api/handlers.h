@@ -84,20 +84,18 @@ std::optional<std::string> MessageOf(const absl::Status& status);
 absl::StatusOr<std::shared_ptr<Topic>> FindTopic(BrokerImpl& broker, const std::string& name, TopicId id);
 absl::StatusOr<std::shared_ptr<Partition>> FindPartition(BrokerImpl& broker, const std::string& name,
                                                          TopicId id, int32_t partition);
-// What a client may do with a topic where there is no authorizer: Kafka's AclOperation, a bit each: read,
-// write, create, delete, alter, describe, describe configs, alter configs.
+// Which operations are allowed without an authorizer: all there are. A bit for each of Kafka's AclOperation.
+// On topics: read, write, create, delete, alter, describe, describe configs, alter configs.
 inline constexpr int32_t kTopicOperations =
     1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11;
+// On groups: read, delete, describe, describe configs, alter configs.
+inline constexpr int32_t kGroupOperations = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
+// On the cluster: create, alter, describe, cluster action, describe configs, alter configs, idempotent write.
+inline constexpr int32_t kClusterOperations = 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;
+// Of a new topic's name: kInvalidTopicException where it differs from a topic's only by '.' for '_'.
+absl::Status CheckCollision(BrokerImpl& broker, const std::string& name);
 // Of a manual assignment: this broker alone, else kInvalidReplicaAssignment.
 absl::Status CheckReplicas(const std::vector<int32_t>& broker_ids, int32_t node_id);
-// What may be done with a topic, a group, the cluster: everything, where there is no authorizer. A bit for
-// each of Kafka's AclOperations (read 3, write 4, create 5, delete 6, alter 7, describe 8, cluster action 9,
-// describe configs 10, alter configs 11, idempotent write 12).
-inline constexpr int32_t kTopicOperations =
-    1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11;
-inline constexpr int32_t kGroupOperations = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
-inline constexpr int32_t kClusterOperations = 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;
-
 // The one epoch that every partition has: there is one broker. As Kafka does: kUnknownLeaderEpoch if the
 // client knows a later one, kFencedLeaderEpoch for an earlier; -1: it does not ask.
 inline constexpr int32_t kLeaderEpoch = 0;

@@ -73,7 +73,7 @@ class ServerImpl final : public Server {
     if (config_.metrics_address.empty()) return absl::OkStatus();
     MILLRACE_ASSIGN_OR_RETURN(
         auto metrics, MetricsListener::Start({.engine = engine_.get(), .address = config_.metrics_address}));
-    config_.metrics_address = metrics->address();
+    metrics_address_ = metrics->address();
     MutexLock lock(&mutex_);
     metrics_ = std::move(metrics);
     return absl::OkStatus();
@@ -81,7 +81,7 @@ class ServerImpl final : public Server {
 
   Engine& engine() override { return *engine_; }
   Broker& broker() override { return *broker_; }
-  const std::string& metrics_address() const override { return config_.metrics_address; }
+  const std::string& metrics_address() const override { return metrics_address_; }
   const ServerConfig& config() const override { return config_; }
   absl::Status Close(absl::Duration drain) override {
     absl::Status status = broker_->Close(drain);
@@ -94,7 +94,9 @@ class ServerImpl final : public Server {
   }
 
  private:
+  // The broker tells clients of it from any thread: complete before there is a broker.
   ServerConfig config_;
+  std::string metrics_address_;
   // Destroyed from the last to the first.
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Transport> transport_;
