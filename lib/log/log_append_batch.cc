@@ -54,9 +54,9 @@ absl::StatusOr<AppendResult> LogImpl::AppendBatch(std::span<std::byte> batch, Ap
     MILLRACE_ASSIGN_OR_RETURN(batch, InCodec(batch, &recompressed));
   }
   gate_.Lock();
+  const absl::Status allowed = client.has_value() ? CheckClientBatch(*client) : absl::OkStatus();
   absl::StatusOr<AppendResult> result =
-      client.has_value() ? CheckClientBatch(*client) : absl::StatusOr<AppendResult>(AppendResult());
-  if (result.ok()) result = AppendBatchLocked(batch, origin);
+      allowed.ok() ? AppendBatchLocked(batch, origin) : absl::StatusOr<AppendResult>(allowed);
   if (gate_.UnlockAndCheck()) [[unlikely]]
     TellListeners();
   return result;
