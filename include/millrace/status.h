@@ -114,6 +114,8 @@ enum class ErrorCode : int16_t {
   kUnreleasedInstanceId = 111,
   kUnsupportedAssignor = 112,
   kStaleMemberEpoch = 113,
+  kMismatchedEndpointType = 114,
+  kUnsupportedEndpointType = 115,
   kInvalidRegularExpression = 128,
 };
 

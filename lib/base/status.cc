@@ -152,6 +152,10 @@ constexpr CodeInfo kCodes[] = {
      false},
     {ErrorCode::kUnsupportedAssignor, "UNSUPPORTED_ASSIGNOR", absl::StatusCode::kUnimplemented, false},
     {ErrorCode::kStaleMemberEpoch, "STALE_MEMBER_EPOCH", absl::StatusCode::kAborted, false},
+    {ErrorCode::kMismatchedEndpointType, "MISMATCHED_ENDPOINT_TYPE", absl::StatusCode::kInvalidArgument,
+     false},
+    {ErrorCode::kUnsupportedEndpointType, "UNSUPPORTED_ENDPOINT_TYPE", absl::StatusCode::kInvalidArgument,
+     false},
     {ErrorCode::kInvalidRegularExpression, "INVALID_REGULAR_EXPRESSION", absl::StatusCode::kInvalidArgument,
      false},
 };

@@ -73,7 +73,9 @@ absl::Status ProducerOptions::Validate() const {
   }
 }
 
-absl::Status EngineOptions::Validate() const {
+namespace {
+
+absl::Status CheckBudgets(const Budgets& budgets) {
   if (budgets.descriptors < 64)
     return Invalid("EngineOptions::budgets.descriptors", "at least 64", budgets.descriptors);
   if (budgets.mappings < 64)
@@ -87,6 +89,13 @@ absl::Status EngineOptions::Validate() const {
   if (budgets.groups < 1) return Invalid("EngineOptions::budgets.groups", "at least 1", budgets.groups);
   if (budgets.producer_ids < 1)
     return Invalid("EngineOptions::budgets.producer_ids", "at least 1", budgets.producer_ids);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status EngineOptions::Validate() const {
+  MILLRACE_RETURN_IF_ERROR(CheckBudgets(budgets));
   if (metrics_partitions_max < 0)
     return Invalid("EngineOptions::metrics_partitions_max", "zero or more", metrics_partitions_max);
   if (num_partitions < 1) return Invalid("EngineOptions::num_partitions", "at least 1", num_partitions);

@@ -12,8 +12,10 @@
 namespace millrace::inline v0 {
 namespace {
 
-// What a compressed batch may become: a client must not make us take a gigabyte for a megabyte of its own.
-constexpr size_t kDecompressedBytesMax = size_t{256} << 20;
+// Its checksum holds: clients that hear of a corrupt message would send the same again.
+absl::Status Unreadable(const absl::Status& why) {
+  return Error(ErrorCode::kInvalidRecord, ToStd(why.message()));
+}
 
 absl::Status CheckClientHeader(BatchView batch) {
   if (batch.has_delete_horizon())
@@ -33,7 +35,7 @@ absl::StatusOr<ClientBatch> ReadClientBatch(BatchView batch) {
   if (absl::Status status = CheckClientHeader(batch); !status.ok()) return status;
   ClientBatch result;
   // Offsets rise and stay below the count, which is that of the records: so there are no gaps.
-  RecordReader reader(batch, kDecompressedBytesMax);
+  RecordReader reader(batch);
   for (RecordView record; reader.Next(&record);) {
     result.has_keyless |= !record.key.has_value();
     if (record.timestamp == kNoTimestamp) continue;
@@ -46,7 +48,7 @@ absl::StatusOr<ClientBatch> ReadClientBatch(BatchView batch) {
     result.newest =
         result.newest == kNoTimestamp ? record.timestamp : std::max(result.newest, record.timestamp);
   }
-  if (!reader.status().ok()) return reader.status();
+  if (!reader.status().ok()) return Unreadable(reader.status());
   return result;
 }
 
@@ -66,13 +68,13 @@ absl::StatusOr<std::span<std::byte>> Recompress(BatchView batch, Compression cod
                   .leader_epoch = batch.leader_epoch(),
                   .transactional = batch.is_transactional()});
   std::vector<Header> headers;
-  RecordReader reader(batch, kDecompressedBytesMax);
+  RecordReader reader(batch);
   for (RecordView view; reader.Next(&view);) {
     headers.assign(view.headers.begin(), view.headers.end());
     builder->Append({.key = view.key, .value = view.value, .headers = headers, .timestamp = view.timestamp},
                     view.timestamp);
   }
-  if (!reader.status().ok()) return reader.status();
+  if (!reader.status().ok()) return Unreadable(reader.status());
   return builder->Finish();
 }
 

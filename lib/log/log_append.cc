@@ -177,11 +177,7 @@ absl::StatusOr<AppendResult> LogImpl::AppendBatchLocked(std::span<std::byte> bat
   MILLRACE_RETURN_IF_ERROR(CheckWritable());
   const BatchView view(batch.data());
   const bool replicated = origin == AppendOrigin::kReplication;
-  if (!replicated && batch.size() > static_cast<size_t>(config_.max_message_bytes)) {
-    return Error(ErrorCode::kMessageTooLarge,
-                 absl::StrFormat("%s: a batch of %d bytes is over max.message.bytes %d", name_, batch.size(),
-                                 config_.max_message_bytes));
-  }
+  if (!replicated) MILLRACE_RETURN_IF_ERROR(CheckSize(batch.size()));
   const Offset end(end_.load(std::memory_order_relaxed));
   if (replicated && view.base_offset() < end) {
     return Error(ErrorCode::kOffsetOutOfRange,

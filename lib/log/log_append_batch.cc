@@ -36,6 +36,13 @@ absl::Status LogImpl::CheckBatch(BatchView batch, std::span<const std::byte> byt
   return absl::OkStatus();
 }
 
+absl::Status LogImpl::CheckSize(size_t batch_bytes) const {
+  if (batch_bytes <= static_cast<size_t>(config_.max_message_bytes)) return absl::OkStatus();
+  return Error(ErrorCode::kMessageTooLarge,
+               absl::StrFormat("%s: a batch of %d bytes is over max.message.bytes %d", name_, batch_bytes,
+                               config_.max_message_bytes));
+}
+
 absl::StatusOr<AppendResult> LogImpl::AppendBatch(std::span<std::byte> batch, AppendOrigin origin,
                                                   bool trusted) {
   absl::StatusOr<BatchView> view = BatchView::Parse(batch);
@@ -47,6 +54,11 @@ absl::StatusOr<AppendResult> LogImpl::AppendBatch(std::span<std::byte> batch, Ap
   std::optional<ClientBatch> client;
   std::optional<BatchBuilder> recompressed;
   if (origin == AppendOrigin::kClient && !trusted) {
+    {
+      // Before anything is decompressed.
+      GateLock lock(&gate_);
+      MILLRACE_RETURN_IF_ERROR(CheckSize(batch.size()));
+    }
     absl::StatusOr<ClientBatch> read = ReadClientBatch(*view);
     if (!read.ok()) return InLog(read.status());
     client = *read;

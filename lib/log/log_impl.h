@@ -213,6 +213,7 @@ class LogImpl final : public Log, public CleanableLog {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   absl::Status CheckBatch(BatchView batch, std::span<const std::byte> bytes, AppendOrigin origin,
                           bool trusted) const;
+  absl::Status CheckSize(size_t batch_bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   absl::Status CheckClientBatch(const ClientBatch& batch) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(gate_);
   absl::StatusOr<std::span<std::byte>> InCodec(std::span<std::byte> batch,
                                                std::optional<BatchBuilder>* builder)

@@ -25,10 +25,11 @@ int64_t KnownBytes(const LogEntry& log) {
   return bytes;
 }
 
-// Hidden names and those of the shared files are not for logs.
+// Hidden names and those of the shared files are not for logs, but topics may begin as they please.
 bool IsName(std::string_view name) {
-  return !name.empty() && name.front() != '.' && !name.starts_with("millrace.") &&
-         name.find('/') == std::string_view::npos && !name.ends_with(kDeletedLogSuffix);
+  const bool taken = name.empty() || name.front() == '.' || name.starts_with("millrace.");
+  return (!taken || ParseLogName(name).has_value()) && name.find('/') == std::string_view::npos &&
+         !name.ends_with(kDeletedLogSuffix);
 }
 
 // What an open log takes of the memory budget, roughly.

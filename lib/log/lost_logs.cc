@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_format.h"
 #include "base/return_if_error.h"
+#include "log/log_compaction.h"
 #include "log/log_files.h"
 
 namespace millrace::inline v0 {
@@ -23,7 +24,8 @@ absl::StatusOr<std::vector<Offset>> SegmentsIn(FileSystem* files, const std::str
 }
 
 bool MayBeLog(std::string_view name) {
-  return !name.starts_with('.') && !name.ends_with(kDeletedLogSuffix) && !name.ends_with(kStrayLogSuffix);
+  return (!name.starts_with('.') || ParseLogName(name).has_value()) && !name.ends_with(kDeletedLogSuffix) &&
+         !name.ends_with(kStrayLogSuffix);
 }
 
 }  // namespace

@@ -106,7 +106,8 @@ TEST_CASE("names at the edge of what is allowed are topics of their own") {
   WireClient client = world.Connect();
   const auto outside = Outside(world);
   const std::string longest(249, 'a');
-  const std::vector<std::string> names = {longest, "...", "-", "_", "A", "a", "a-0", ".a"};
+  const std::vector<std::string> names = {longest, "...", "-",  "_",     "A",
+                                          "a",     "a-0", ".a", ".lock", "millrace.flush"};
   for (const std::string& name : names) {
     INFO(name);
     CHECK(CreateByName(client, name) == 0);
@@ -283,7 +284,8 @@ int16_t DeleteTopicsCode(WireClient& client, const Target& of, bool by_id) {
 
 int16_t CreatePartitionsCode(WireClient& client, const Target& of, bool) {
   const auto answer = client.Call<wire::CreatePartitionsResponse>(
-      wire::CreatePartitionsRequest{.topics = {{.name = of.topic, .count = 9}}}, 3);
+      wire::CreatePartitionsRequest{.topics = {{.name = of.topic, .count = 9, .assignments = std::nullopt}}},
+      3);
   REQUIRE(answer.ok());
   return answer->results[0].error_code;
 }

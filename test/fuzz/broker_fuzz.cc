@@ -45,7 +45,8 @@ void CheckAnswer(int16_t key, int16_t version, Input answer) {
 
 bool HasNoAnswer(int16_t key, int16_t version, Input body) {
   if (key != wire::ProduceRequest::kApi.key) return false;
-  const auto produce = wire::Decode<wire::ProduceRequest>(body, version);
+  size_t used = 0;
+  const auto produce = wire::DecodePrefix<wire::ProduceRequest>(body, version, &used);
   return produce.ok() && produce->acks == 0;
 }
 
@@ -62,7 +63,8 @@ void AskOne(FuzzedBroker* broker, const ApiHandler& handler, int16_t version, In
     if (HasNoAnswer(key, version, body)) return broker->NothingAwaited();
     outcome = broker->Await(kLongNanos, &answer);
   }
-  Require(outcome != Outcome::kWaits || MayWaitLonger(key), "a request is answered in the end");
+  Require(outcome != Outcome::kWaits || MayWaitLonger(key),
+          ("a request is answered in the end: API key " + std::to_string(key)).c_str());
   if (outcome == Outcome::kAnswered) CheckAnswer(key, version, answer);
 }
 

@@ -117,6 +117,24 @@ TEST_CASE("batches keep their records and get their offsets", "[log]") {
   CHECK(f.log->log_end_offset() == Offset(13));
 }
 
+TEST_CASE("batches so long that they are written through the file lie among short ones", "[log]") {
+  LogFixture f({.segment_bytes = 4 << 20}, kAllPlaces);
+  Strings wanted;
+  for (int i = 0; i < 30; ++i) {
+    const std::string value = std::to_string(i) + std::string(i % 3 == 0 ? 70 : 100'000, 'x');
+    wanted.push_back(value);
+    BatchBuilder builder;
+    builder.Append({.value = value}, kTime);
+    const auto appended =
+        i % 3 == 0 ? f.log->Append({.value = value}, kTime) : f.log->AppendBatch(*builder.Finish());
+    REQUIRE(appended.ok());
+  }
+  CHECK(f.Read(Offset(0)) == wanted);
+  f.Reopen();
+  CHECK(f.Read(Offset(0)) == wanted);
+  CHECK(f.log->Verify()->empty());
+}
+
 TEST_CASE("a replica keeps offsets and epochs, and takes only what follows on", "[log]") {
   LogFixture f;
   const auto replicate = [&](int64_t at, int32_t epoch) {

@@ -120,13 +120,11 @@ absl::Status CheckOneBatch(std::span<const std::byte> records, int16_t version) 
   return absl::OkStatus();
 }
 
-// A compacted topic takes no record without a key: nothing could tell which later one stands in its place.
-// Those that have none are told one by one. What cannot be read at all, the log refuses.
-absl::Status CheckKeys(const Topic& topic, std::span<const std::byte> records,
-                       wire::ProduceResponse::Partition* answer) {
-  if (!topic.config()->cleanup_policy.compact) return absl::OkStatus();
+// Names the records without a key in a batch that a compacted topic refused: nothing could tell which later
+// one stands in their place.
+void TellKeyless(std::span<const std::byte> records, wire::ProduceResponse::Partition* answer) {
   const absl::StatusOr<BatchView> batch = BatchView::Parse(records);
-  if (!batch.ok() || !batch->CrcIsValid()) return absl::OkStatus();
+  if (!batch.ok()) return;
   RecordReader reader(*batch);
   RecordView record;
   for (int32_t i = 0; reader.Next(&record); ++i) {
@@ -134,11 +132,6 @@ absl::Status CheckKeys(const Topic& topic, std::span<const std::byte> records,
     answer->record_errors.push_back(
         {.batch_index = i, .batch_index_error_message = "a compacted topic takes no record without a key"});
   }
-  // Not kCorruptMessage, upon which clients send it again.
-  if (!reader.status().ok()) return Error(ErrorCode::kInvalidRecord, ToStd(reader.status().message()));
-  if (answer->record_errors.empty()) return absl::OkStatus();
-  return Error(ErrorCode::kInvalidRecord,
-               StrCat("topic ", topic.name(), " is compacted: its records need a key (cleanup.policy)"));
 }
 
 absl::Status CheckAcks(int16_t acks) {
@@ -169,10 +162,13 @@ void Produce(BrokerImpl& broker, const std::shared_ptr<Producing>& work,
     MILLRACE_ASSIGN_OR_RETURN(partition, found->partition(PartitionId(one.index)));
     const auto records = one.records.value_or(std::span<const std::byte>());
     MILLRACE_RETURN_IF_ERROR(CheckOneBatch(records, work->request.version()));
-    MILLRACE_RETURN_IF_ERROR(CheckKeys(*found, records, answer));
     MILLRACE_RETURN_IF_ERROR(partition->OpenLog().status());
-    return partition->AppendBatch(work->request.Mutable(records), AppendOrigin::kClient, /*trusted=*/false,
-                                  acks == -1);
+    auto appended = partition->AppendBatch(work->request.Mutable(records), AppendOrigin::kClient,
+                                           /*trusted=*/false, acks == -1);
+    if (ErrorCodeOf(appended.status()) == ErrorCode::kInvalidRecord &&
+        found->config()->cleanup_policy.compact)
+      TellKeyless(records, answer);
+    return appended;
   };
   const absl::StatusOr<AppendResult> result = append();
   const bool waits = result.ok() && work->asked.acks != 0;

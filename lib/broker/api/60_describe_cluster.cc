@@ -14,9 +14,6 @@ namespace {
 
 constexpr int8_t kBrokers = 1;
 constexpr int8_t kControllers = 2;
-// Kafka's MISMATCHED_ENDPOINT_TYPE and UNSUPPORTED_ENDPOINT_TYPE.
-constexpr int16_t kMismatchedEndpointType = 114;
-constexpr int16_t kUnsupportedEndpointType = 115;
 
 }  // namespace
 
@@ -26,7 +23,8 @@ void HandleDescribeCluster(BrokerImpl& broker, Request request) {
   wire::DescribeClusterResponse response;
   if (asked->endpoint_type != kBrokers) {
     const bool known = asked->endpoint_type == kControllers;
-    response.error_code = known ? kMismatchedEndpointType : kUnsupportedEndpointType;
+    response.error_code =
+        CodeOf(known ? ErrorCode::kMismatchedEndpointType : ErrorCode::kUnsupportedEndpointType);
     response.error_message = StrCat("endpoint type ", asked->endpoint_type, ": this is a broker, type 1");
     return request.Respond(response);
   }
