@@ -241,6 +241,28 @@ TEST_CASE("a range-for walks through what somebody holds") {
   CHECK(count("for (auto i = a ? b : F()->begin(); i != end; ++i) {}") == 0);
 }
 
+// Tests that no CMakeLists.txt names, neither by their file nor in a list of them.
+std::set<std::string> NotBuilt(const std::vector<SourceFile>& files) {
+  std::string lists;
+  for (const SourceFile& file : files) {
+    if (file.path.ends_with("CMakeLists.txt")) lists += file.text;
+  }
+  std::set<std::string> missing;
+  for (const SourceFile& file : files) {
+    if (!file.path.starts_with("test/") || !file.path.ends_with("_test.cc")) continue;
+    const std::string name = file.path.substr(file.path.rfind('/') + 1);
+    if (lists.find(name.substr(0, name.size() - 3)) == std::string::npos) missing.insert(file.path);
+  }
+  return missing;
+}
+
+TEST_CASE("every test is built") {
+  CHECK(
+      NotBuilt({{"CMakeLists.txt", "a(one_test.cc)"}, {"test/one_test.cc", ""}, {"test/two_test.cc", ""}}) ==
+      std::set<std::string>{"test/two_test.cc"});
+  CHECK(NotBuilt(Tree()) == std::set<std::string>{});
+}
+
 TEST_CASE("the tree keeps the house rules") {
   CHECK(InTree(CheckIncludes) == "");
   CHECK(InTree(CheckFileSize) == "");

