@@ -3,6 +3,7 @@
 #ifndef MILLRACE_BENCH_CHILD_PROCESS_H_
 #define MILLRACE_BENCH_CHILD_PROCESS_H_
 
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,7 +25,8 @@ class ChildProcess {
   // All its threads stay on `cpu`, where one is given.
   explicit ChildProcess(std::vector<std::string> arguments, std::optional<unsigned> cpu = std::nullopt) {
     int to_child[2], from_child[2];
-    Require(pipe(to_child) == 0 && pipe(from_child) == 0, "pipes");
+    // Other children hold no end of them, so that this one hears when its input ends.
+    Require(pipe2(to_child, O_CLOEXEC) == 0 && pipe2(from_child, O_CLOEXEC) == 0, "pipes");
     std::vector<char*> argv = {const_cast<char*>("millrace_bench_child")};
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
@@ -33,7 +35,6 @@ class ChildProcess {
     if (pid_ == 0) {
       dup2(to_child[0], STDIN_FILENO);
       dup2(from_child[1], STDOUT_FILENO);
-      for (const int fd : {to_child[0], to_child[1], from_child[0], from_child[1]}) close(fd);
       if (cpu.has_value()) PinTo(*cpu);
       execv("/proc/self/exe", argv.data());
       _exit(1);
