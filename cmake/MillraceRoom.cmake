@@ -84,8 +84,8 @@ function(millrace_warnings target)
     $<$<BOOL:${MILLRACE_WERROR}>:-Werror>)
 endfunction()
 
-# millrace_test(NAME ROOMS rooms... SOURCES files...): one Catch2 program; ctest lists each of its cases. LABELS threads: it starts
-# threads, so it runs under ThreadSanitizer too.
+# millrace_test(NAME ROOMS rooms... SOURCES files...): one Catch2 program; ctest lists each of its cases. LABELS threads (or reliability-threads,
+# which ctest -L finds under both): it starts threads, so it runs under ThreadSanitizer too.
 function(millrace_test name)
   cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;ROOMS;LINK;LABELS" ${ARGN})
   if(NOT TEST_TIMEOUT)
@@ -103,7 +103,7 @@ function(millrace_test name)
   if(TEST_LABELS)
     list(APPEND properties LABELS "${TEST_LABELS}")
   endif()
-  if("threads" IN_LIST TEST_LABELS)
+  if(TEST_LABELS MATCHES "threads")
     # `cmake --build build --target thread_tests && ctest -L threads`, under ThreadSanitizer.
     if(NOT TARGET thread_tests)
       add_custom_target(thread_tests)
