@@ -89,7 +89,8 @@ class BareClient {
 inline constexpr int16_t kProduceVersion = 9;
 inline constexpr int16_t kFetchVersion = 12;
 
-inline std::vector<char> ProduceFrame(size_t batch_bytes, size_t record_bytes) {
+inline std::vector<char> ProduceFrame(size_t batch_bytes, size_t record_bytes,
+                                      const std::string& topic = kTopic) {
   millrace::BatchBuilder builder;
   const std::string value(record_bytes, 'x');
   // Older ones would be deleted meanwhile.
@@ -101,7 +102,7 @@ inline std::vector<char> ProduceFrame(size_t batch_bytes, size_t record_bytes) {
   const std::span<const std::byte> batch = Value(builder.Finish(), "a batch");
   return FrameOf(wire::ProduceRequest{.acks = 1,
                                       .timeout_ms = 30'000,
-                                      .topic_data = {{.name = kTopic,
+                                      .topic_data = {{.name = topic,
                                                       .partition_data = {{.index = 0, .records = batch}}}}},
                  kProduceVersion);
 }

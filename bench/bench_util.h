@@ -7,9 +7,11 @@
 #include <benchmark/benchmark.h>
 #include <pthread.h>
 #include <sched.h>
+#include <time.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -126,6 +128,26 @@ class Samples {
 
  private:
   std::vector<int64_t> nanos_;
+};
+
+// Something so many times a second, by the clock: what comes late is made up for.
+class Pace {
+ public:
+  explicit Pace(int64_t per_second) : step_(1'000'000'000 / per_second), next_(NowNanos()) {}
+  // Returns when it was due, where that is over already: else now, without the time of waking up.
+  int64_t Wait() {
+    const int64_t due = next_;
+    next_ += step_;
+    if (NowNanos() >= due) return due;
+    const ::timespec until = {.tv_sec = due / 1'000'000'000, .tv_nsec = due % 1'000'000'000};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) == EINTR) {
+    }
+    return NowNanos();
+  }
+
+ private:
+  const int64_t step_;
+  int64_t next_;
 };
 
 // A positive number from the environment, else `otherwise`.

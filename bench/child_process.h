@@ -5,9 +5,9 @@
 
 #include <fcntl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <fstream>
 #include <optional>
 #include <string>
@@ -17,6 +17,15 @@
 #include "bench_util.h"
 
 namespace millrace_bench {
+
+// Nanoseconds of a process on a processor so far, the system's work for it included, and of threads that have
+// ended.
+inline double ProcessorNanosOf(pid_t pid) {
+  ::clockid_t clock = 0;
+  ::timespec used = {};
+  Require(clock_getcpuclockid(pid, &clock) == 0 && clock_gettime(clock, &used) == 0, "the time of a process");
+  return static_cast<double>(used.tv_sec) * 1e9 + static_cast<double>(used.tv_nsec);
+}
 
 // Runs /proc/self/exe with `arguments`. The child serves until its standard input ends, and first says where
 // in one line; see TellAndServe.
@@ -57,20 +66,11 @@ class ChildProcess {
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
 
+  pid_t pid() const { return pid_; }
   // Its line.
   const std::string& told() const { return told_; }
 
-  // Nanoseconds on a processor so far, the system's work for it included.
-  double ProcessorNanos() const {
-    double total = 0;
-    for (const auto& task : std::filesystem::directory_iterator(Proc() + "task")) {
-      std::ifstream in(task.path() / "schedstat");
-      double nanos = 0;
-      in >> nanos;
-      total += nanos;
-    }
-    return total;
-  }
+  double ProcessorNanos() const { return ProcessorNanosOf(pid_); }
   // The number after `key` in /proc/PID/status.
   double Status(const std::string& key) const {
     std::ifstream in(Proc() + "status");

@@ -13,14 +13,11 @@
 // Wants to come after it.
 #include <librdkafka/rdkafka_mock.h>
 
-#include <array>
-#include <memory>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "bench_util.h"
 #include "child_process.h"
+#include "librdkafka_client.h"
 #include "served_broker.h"
 
 namespace millrace_bench {
@@ -31,39 +28,6 @@ constexpr char kMany[] = "many";
 constexpr int32_t kPartitions = 64;
 // The mock drops what a partition has beyond 5 MiB.
 constexpr int64_t kBytesKept = 4'500'000;
-// So many records are read at once. librdkafka waits until it has them all, or for its timeout.
-constexpr int64_t kPoll = 1000;
-
-using Settings = std::vector<std::pair<const char*, std::string>>;
-
-struct DestroyClient {
-  void operator()(rd_kafka_t* client) const { rd_kafka_destroy(client); }
-};
-using Client = std::unique_ptr<rd_kafka_t, DestroyClient>;
-struct DestroyTopic {
-  void operator()(rd_kafka_topic_t* topic) const { rd_kafka_topic_destroy(topic); }
-};
-using ClientTopic = std::unique_ptr<rd_kafka_topic_t, DestroyTopic>;
-
-// How many records were acknowledged.
-void OnDelivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
-  Require(message->err == RD_KAFKA_RESP_ERR_NO_ERROR, "delivering a record");
-  ++*static_cast<int64_t*>(opaque);
-}
-
-Client NewClient(rd_kafka_type_t type, const Settings& settings, int64_t* delivered = nullptr) {
-  std::array<char, 512> why = {};
-  rd_kafka_conf_t* const conf = rd_kafka_conf_new();
-  for (const auto& [name, value] : settings) {
-    const bool set = rd_kafka_conf_set(conf, name, value.c_str(), why.data(), why.size()) == RD_KAFKA_CONF_OK;
-    if (!set) Die("librdkafka", absl::InternalError(why.data()));
-  }
-  if (delivered != nullptr) rd_kafka_conf_set_dr_msg_cb(conf, OnDelivery);
-  rd_kafka_conf_set_opaque(conf, delivered);
-  Client client(rd_kafka_new(type, conf, why.data(), why.size()));
-  if (client == nullptr) Die("librdkafka", absl::InternalError(why.data()));
-  return client;
-}
 
 class MockBroker {
  public:
@@ -95,106 +59,11 @@ class OurBroker {
 
 // --- Producing
 
-class LoadedProducer {
- public:
-  LoadedProducer(const std::string& bootstrap, const char* topic)
-      : client_(NewClient(RD_KAFKA_PRODUCER,
-                          {{"bootstrap.servers", bootstrap},
-                           {"acks", "1"},
-                           {"linger.ms", "50"},
-                           {"batch.num.messages", "10000"},
-                           {"queue.buffering.max.messages", "1000000"},
-                           {"queue.buffering.max.kbytes", "2097151"}},
-                          &delivered_)),
-        topic_(rd_kafka_topic_new(client_.get(), topic, nullptr)) {}
-
-  // Records of `size` bytes to the partitions in turn, until all are acknowledged. Returns nanoseconds.
-  int64_t Produce(int64_t records, size_t size, int32_t partitions) {
-    std::string value(size, 'x');
-    const int64_t wanted = delivered_ + records;
-    const int64_t start = NowNanos();
-    for (int64_t i = 0; i < records; ++i) {
-      const auto partition = static_cast<int32_t>(i % partitions);
-      while (rd_kafka_produce(topic_.get(), partition, 0, value.data(), value.size(), nullptr, 0, nullptr) !=
-             0) {
-        Require(rd_kafka_last_error() == RD_KAFKA_RESP_ERR__QUEUE_FULL, "producing");
-        rd_kafka_poll(client_.get(), 10);
-      }
-      if (i % 4096 == 0) rd_kafka_poll(client_.get(), 0);
-    }
-    Require(rd_kafka_flush(client_.get(), 60'000) == RD_KAFKA_RESP_ERR_NO_ERROR, "flushing");
-    Require(delivered_ == wanted, "all are acknowledged");
-    return NowNanos() - start;
-  }
-
- private:
-  int64_t delivered_ = 0;
-  Client client_;
-  ClientTopic topic_;
-};
-
 // Nanoseconds on a client that is connected already.
 double TimeProducing(const std::string& bootstrap, int64_t records, size_t size) {
   LoadedProducer producer(bootstrap, kOne);
   producer.Produce(1, size, 1);
   return static_cast<double>(producer.Produce(records, size, 1));
-}
-
-// --- Consuming
-
-struct Read {
-  int64_t records = 0;
-  double nanos = 0;
-};
-
-// Reads all partitions from their start, so many records of each. The clock runs from the first records on,
-// which are not counted.
-Read ReadAllOnce(rd_kafka_topic_t* topic, rd_kafka_queue_t* queue, int64_t each, size_t size) {
-  for (int32_t p = 0; p < kPartitions; ++p)
-    Require(rd_kafka_consume_start_queue(topic, p, 0, queue) == 0, "starting to consume");
-  constexpr int64_t kNone = -1;
-  std::vector<rd_kafka_message_t*> messages(kPoll);
-  Read read;
-  int64_t start = kNone;
-  int64_t offsets = 0;
-  for (int64_t left = each * kPartitions; left > 0;) {
-    const ssize_t count = rd_kafka_consume_batch_queue(queue, 30'000, messages.data(), messages.size());
-    Require(count > 0, "consuming");
-    for (ssize_t i = 0; i < count; ++i) {
-      const rd_kafka_message_t* const message = messages[static_cast<size_t>(i)];
-      Require(message->err == RD_KAFKA_RESP_ERR_NO_ERROR && message->len == size, "a record");
-      offsets += message->offset;
-      rd_kafka_message_destroy(messages[static_cast<size_t>(i)]);
-    }
-    left -= count;
-    if (start == kNone) {
-      start = NowNanos();
-    } else {
-      read.records += count;
-    }
-  }
-  read.nanos = static_cast<double>(NowNanos() - start);
-  Require(offsets == kPartitions * (each * (each - 1) / 2), "every offset once");
-  for (int32_t p = 0; p < kPartitions; ++p) rd_kafka_consume_stop(topic, p);
-  return read;
-}
-
-Read Consume(const std::string& bootstrap, int64_t each, size_t size, int rounds) {
-  // With a full queue it would pause for a second.
-  const Client client = NewClient(RD_KAFKA_CONSUMER, {{"bootstrap.servers", bootstrap},
-                                                      {"queued.min.messages", "10000000"},
-                                                      {"queued.max.messages.kbytes", "2097151"}});
-  const ClientTopic topic(rd_kafka_topic_new(client.get(), kMany, nullptr));
-  rd_kafka_queue_t* const queue = rd_kafka_queue_new(client.get());
-  Read all;
-  ReadAllOnce(topic.get(), queue, each, size);
-  for (int i = 0; i < rounds; ++i) {
-    const Read one = ReadAllOnce(topic.get(), queue, each, size);
-    all.records += one.records;
-    all.nanos += one.nanos;
-  }
-  rd_kafka_queue_destroy(queue);
-  return all;
 }
 
 // --- Both, beside each other
@@ -257,7 +126,7 @@ void Producing(benchmark::State& state) {
 
 void Consuming(benchmark::State& state) {
   const auto size = static_cast<size_t>(state.range(0));
-  const int64_t each = kBytesKept / static_cast<int64_t>(size + 12) / kPoll * kPoll;
+  const int64_t each = kBytesKept / static_cast<int64_t>(size + 12) / kReadAtOnce * kReadAtOnce;
   const int rounds = size < 1000 ? 2 : 10;
   const auto fill = [&](const std::string& bootstrap) {
     LoadedProducer(bootstrap, kMany).Produce(each * kPartitions, size, kPartitions);
@@ -270,7 +139,7 @@ void Consuming(benchmark::State& state) {
         const OurBroker broker(directory.path());
         fill(broker.bootstrap());
         const double before = broker.ProcessorNanos();
-        const Read read = Consume(broker.bootstrap(), each, size, rounds);
+        const Read read = Consume(broker.bootstrap(), kMany, kPartitions, each, size, rounds);
         const double used = broker.ProcessorNanos() - before;
         const auto sent = static_cast<double>(each * kPartitions * (rounds + 1));
         return Side{
@@ -279,7 +148,7 @@ void Consuming(benchmark::State& state) {
       [&] {
         const MockBroker mock;
         fill(mock.bootstrap());
-        const Read read = Consume(mock.bootstrap(), each, size, rounds);
+        const Read read = Consume(mock.bootstrap(), kMany, kPartitions, each, size, rounds);
         return Side{.records_per_second = rate(read), .nanos = read.nanos};
       });
 }
