@@ -327,7 +327,9 @@ void GroupCoordinator::DescribeConsumerGroup(const std::string& name, DescribeCo
   const Group* const found = Find(name);
   if (found == nullptr || !found->consumer.has_value()) {
     response.result = {.error = ErrorCode::kGroupIdNotFound,
-                       .message = found == nullptr ? "" : "it is not a group of the consumer protocol"};
+                       .message = found == nullptr
+                                      ? StrCat("group ", name, " was not found")
+                                      : StrCat("group ", name, " is not of the consumer protocol")};
     return Answer(done, std::move(response));
   }
   const ConsumerGroup& group = *found->consumer;
