@@ -63,7 +63,8 @@ std::string LeaderEpochCache::ToText() const {
 
 bool LeaderEpochCache::Assign(LeaderEpoch epoch, Offset start_offset) {
   MILLRACE_CHECK(epoch.value() >= 0 && start_offset.value() >= 0);
-  if (!empty() && entries_.back().epoch == epoch && entries_.back().start_offset <= start_offset)
+  if (empty() ? epoch == latest()
+              : entries_.back().epoch == epoch && entries_.back().start_offset <= start_offset)
     return false;
   while (!empty() && (entries_.back().epoch >= epoch || entries_.back().start_offset >= start_offset)) {
     entries_.pop_back();
@@ -80,7 +81,7 @@ std::optional<LeaderEpoch> LeaderEpochCache::EpochAt(Offset offset) const {
 
 std::pair<LeaderEpoch, Offset> LeaderEpochCache::EndOffsetFor(LeaderEpoch epoch,
                                                               Offset log_end_offset) const {
-  if (empty() || epoch == kNoLeaderEpoch || epoch > latest()) return {kNoLeaderEpoch, kNoOffset};
+  if (epoch < LeaderEpoch(0) || epoch > latest()) return {kNoLeaderEpoch, kNoOffset};
   if (epoch == latest()) return {epoch, log_end_offset};
   const auto after = std::ranges::upper_bound(entries_, epoch, {}, &EpochEntry::epoch);
   if (after == entries_.begin()) return {epoch, after->start_offset};

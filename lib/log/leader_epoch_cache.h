@@ -23,7 +23,8 @@ struct EpochEntry {
   bool operator==(const EpochEntry&) const = default;
 };
 
-// Entries rise in both fields. No heap while empty. Thread-compatible.
+// Entries rise in both fields. Without any, epoch 0 began with the log: that of a log that no replicator
+// leads, for which nothing is written. No heap while empty. Thread-compatible.
 class LeaderEpochCache {
  public:
   LeaderEpochCache() = default;
@@ -34,14 +35,13 @@ class LeaderEpochCache {
   std::string ToText() const;
 
   // Notes that `epoch` starts at `start_offset`. Does nothing where the latest entry has that epoch already
-  // and starts no later; entries that contradict the new one (an epoch or start at or beyond it) are removed.
-  // True if anything changed. Requires: neither is negative.
+  // and starts no later (epoch 0 without entries does); entries that contradict the new one (an epoch or
+  // start at or beyond it) are removed. True if anything changed. Requires: neither is negative.
   bool Assign(LeaderEpoch epoch, Offset start_offset);
 
   std::span<const EpochEntry> entries() const { return entries_; }
   bool empty() const { return entries_.empty(); }
-  // kNoLeaderEpoch if empty.
-  LeaderEpoch latest() const { return empty() ? kNoLeaderEpoch : entries_.back().epoch; }
+  LeaderEpoch latest() const { return empty() ? LeaderEpoch(0) : entries_.back().epoch; }
   std::optional<LeaderEpoch> EpochAt(Offset offset) const;
   // The last epoch at or below `epoch` and where it ended; for the latest one that is `log_end_offset`. Below
   // the first known epoch: {`epoch`, start of the first}. Beyond the latest, or for kNoLeaderEpoch:

@@ -359,7 +359,7 @@ class LogImpl final : public Log, public CleanableLog {
   Offset max_timestamp_offset_ ABSL_GUARDED_BY(gate_){0};
   // False: the segment was reopened, and max_timestamp_ is of what was appended since.
   bool newest_known_ ABSL_GUARDED_BY(gate_) = true;
-  LeaderEpoch leader_epoch_ ABSL_GUARDED_BY(gate_) = kNoLeaderEpoch;
+  LeaderEpoch leader_epoch_ ABSL_GUARDED_BY(gate_){0};
   // A record stamped so late begins the next segment.
   Timestamp roll_at_ ABSL_GUARDED_BY(gate_){INT64_MAX};
   int32_t message_bytes_max_ ABSL_GUARDED_BY(gate_) = 0;

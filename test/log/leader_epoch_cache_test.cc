@@ -25,11 +25,24 @@ TEST_CASE("Epochs end where the next begins") {
   CHECK(cache.EndOffsetFor(LeaderEpoch(2), end) == Answer{LeaderEpoch(2), Offset(30)});
   CHECK(cache.EndOffsetFor(LeaderEpoch(1), end) == Answer{LeaderEpoch(1), Offset(10)});
   CHECK(cache.EndOffsetFor(kNoLeaderEpoch, end) == Answer{kNoLeaderEpoch, kNoOffset});
-  CHECK(LeaderEpochCache().EndOffsetFor(LeaderEpoch(0), end) == Answer{kNoLeaderEpoch, kNoOffset});
   CHECK(!cache.EpochAt(Offset(9)).has_value());
   CHECK(cache.EpochAt(Offset(10)) == LeaderEpoch(2));
   CHECK(cache.EpochAt(Offset(49)) == LeaderEpoch(4));
   CHECK(cache.EpochAt(Offset(1000)) == LeaderEpoch(7));
+}
+
+TEST_CASE("Without entries there has been epoch 0 alone") {
+  LeaderEpochCache cache;
+  const Offset end(80);
+  CHECK(cache.latest() == LeaderEpoch(0));
+  CHECK(cache.EndOffsetFor(LeaderEpoch(0), end) == Answer{LeaderEpoch(0), end});
+  CHECK(cache.EndOffsetFor(LeaderEpoch(1), end) == Answer{kNoLeaderEpoch, kNoOffset});
+  CHECK(cache.EndOffsetFor(kNoLeaderEpoch, end) == Answer{kNoLeaderEpoch, kNoOffset});
+  CHECK(cache.EndOffsetFor(LeaderEpoch(-2), end) == Answer{kNoLeaderEpoch, kNoOffset});
+  CHECK(!cache.Assign(LeaderEpoch(0), Offset(5)));
+  CHECK(cache.empty());
+  CHECK(cache.Assign(LeaderEpoch(1), Offset(5)));
+  CHECK(cache.EndOffsetFor(LeaderEpoch(0), end) == Answer{LeaderEpoch(0), Offset(5)});
 }
 
 TEST_CASE("Assigning keeps both fields rising") {

@@ -231,12 +231,14 @@ TEST_CASE("log-append-time topics have the time of the append", "[log]") {
 TEST_CASE("leader epochs are stamped, remembered, and never fall", "[log]") {
   LogFixture f;
   f.Append(0, 5);
+  CHECK(f.log->EpochEndOffset(LeaderEpoch(0)) == std::pair(LeaderEpoch(0), Offset(5)));
   REQUIRE(f.log->SetLeaderEpoch(LeaderEpoch(2)).ok());
   f.Append(5, 10);
   REQUIRE(f.log->SetLeaderEpoch(LeaderEpoch(4)).ok());
   f.Append(10, 12);
   CHECK(ErrorCodeOf(f.log->SetLeaderEpoch(LeaderEpoch(3))) == ErrorCode::kFencedLeaderEpoch);
   const auto check = [&] {
+    CHECK(f.log->EpochEndOffset(LeaderEpoch(0)) == std::pair(LeaderEpoch(0), Offset(5)));
     CHECK(f.log->EpochEndOffset(LeaderEpoch(2)) == std::pair(LeaderEpoch(2), Offset(10)));
     CHECK(f.log->EpochEndOffset(LeaderEpoch(3)) == std::pair(LeaderEpoch(2), Offset(10)));
     CHECK(f.log->EpochEndOffset(LeaderEpoch(4)) == std::pair(LeaderEpoch(4), Offset(12)));
@@ -245,10 +247,14 @@ TEST_CASE("leader epochs are stamped, remembered, and never fall", "[log]") {
   f.Reopen();
   check();
   CHECK(ErrorCodeOf(f.log->SetLeaderEpoch(LeaderEpoch(3))) == ErrorCode::kFencedLeaderEpoch);
-  auto cursor = f.log->NewCursor(Offset(7));
-  const auto slice = (*cursor)->Next(1);
-  REQUIRE(slice.ok());
-  CHECK((*slice->begin()).leader_epoch() == LeaderEpoch(2));
+  const auto stamped = [&](int64_t offset) {
+    auto cursor = f.log->NewCursor(Offset(offset));
+    const auto slice = (*cursor)->Next(1);
+    REQUIRE(slice.ok());
+    return (*slice->begin()).leader_epoch();
+  };
+  CHECK(stamped(2) == LeaderEpoch(0));
+  CHECK(stamped(7) == LeaderEpoch(2));
   REQUIRE(f.log->TruncateTo(Offset(8)).ok());
   CHECK(f.log->EpochEndOffset(LeaderEpoch(2)) == std::pair(LeaderEpoch(2), Offset(8)));
   CHECK(f.log->EpochEndOffset(LeaderEpoch(4)) == std::pair(kNoLeaderEpoch, kNoOffset));

@@ -108,7 +108,7 @@ class World {
   int64_t start_asked_ = 0;
   // A truncation that did not return may have happened.
   int64_t truncate_asked_ = INT64_MAX;
-  int32_t epoch_ = -1;
+  int32_t epoch_ = 0;
   int64_t next_id_ = 0;
   int64_t refused_ = 0;
 };

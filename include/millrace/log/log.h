@@ -217,7 +217,7 @@ class MILLRACE_EXPORT Log {
   virtual absl::StatusOr<AppendResult> AppendBatch(std::span<std::byte> batch,
                                                    AppendOrigin origin = AppendOrigin::kClient,
                                                    bool trusted = false) = 0;
-  // The epoch stamped on batches from now on; recorded with the end offset. Must not fall
+  // The epoch stamped on batches from now on (0 until then); recorded with the end offset. Must not fall
   // (kFencedLeaderEpoch).
   virtual absl::Status SetLeaderEpoch(LeaderEpoch epoch) = 0;
 

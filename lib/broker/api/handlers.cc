@@ -87,9 +87,6 @@ absl::StatusOr<std::shared_ptr<Partition>> FindPartition(BrokerImpl& broker, con
 
 EpochEnd FindEpochEnd(const Log& log, int32_t epoch) {
   const auto [found, end] = log.EpochEndOffset(LeaderEpoch(epoch));
-  // The log writes epochs down when a replicator sets them; until then this is the one of its batches.
-  if (found == kNoLeaderEpoch && epoch == kLeaderEpoch)
-    return {.epoch = kLeaderEpoch, .end_offset = log.log_end_offset().value()};
   return {.epoch = found.value(), .end_offset = end.value()};
 }
 
