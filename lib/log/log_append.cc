@@ -301,7 +301,7 @@ void LogImpl::PrepareAhead(bool populate) {
   }
   if (!spare_wanted_ && position_ >= kSpareFrom && position_ >= segment_bytes / 2) {
     spare_wanted_ = true;
-    Background([](LogImpl* log) { log->PrepareSpare(); });
+    Background([populate](LogImpl* log) { log->PrepareSpare(populate); });
   }
 }
 

@@ -231,7 +231,7 @@ class LogImpl final : public Log, public CleanableLog {
   // --- Sealing (log_seal.cc)
   absl::Status SealFiles(const std::shared_ptr<Segment>& segment, int64_t index_interval_bytes);
   absl::Status SealPending();
-  void PrepareSpare();
+  void PrepareSpare(bool populate);
   // Removes indexes and guard of a segment, which are made anew when it is closed.
   void RemoveSideFiles(Offset base);
   // The same, if the guard speaks of more than the first `bytes` bytes, or cannot be understood.

@@ -179,7 +179,7 @@ void LogImpl::RemoveSideFilesBeyond(Offset base, uint32_t bytes) {
 }
 
 // Makes the next segment ahead, with its pages in memory, so that a roll is a rename.
-void LogImpl::PrepareSpare() {
+void LogImpl::PrepareSpare(bool populate) {
   uint64_t bytes;
   {
     GateLock lock(&gate_);
@@ -195,7 +195,9 @@ void LogImpl::PrepareSpare() {
   std::string path =
       JoinPath(directory_, absl::StrFormat("spare-%d%s", spares_made_.fetch_add(1), kTemporarySuffix));
   env_.files->Remove(path).IgnoreError();  // of an earlier life
-  auto spare = Segment::Create(SegmentOptions(/*may_evict=*/true), Offset(0), path, bytes);
+  Segment::Options options = SegmentOptions(/*may_evict=*/true);
+  options.populate = populate;
+  auto spare = Segment::Create(options, Offset(0), path, bytes);
   if (!spare.ok()) return;  // the roll makes one itself, and tells
   MutexLock lock(&segments_mutex_);
   spare_ = *std::move(spare);

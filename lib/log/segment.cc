@@ -69,7 +69,7 @@ absl::StatusOr<std::shared_ptr<Segment>> Segment::Create(const Options& options,
                             OpenFile(options, base, path, OpenMode::kCreateNew));
   const uint64_t bytes = std::max(options.map_bytes, allocate);
   absl::Status status = segment->MapFile(bytes, MapAccess::kReadWrite);
-  if (status.ok()) status = segment->Grow(allocate, bytes, /*populate=*/allocate > kFirstExtent);
+  if (status.ok()) status = segment->Grow(allocate, bytes, options.populate && allocate > kFirstExtent);
   if (!status.ok()) {
     options.files->Remove(path).IgnoreError();  // a failed attempt must not fill the disk
     return status;

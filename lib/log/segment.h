@@ -66,6 +66,8 @@ class Segment {
     // Mapped segments reserve so much address space, whatever the file's length is.
     uint64_t map_bytes = 0;
     bool may_evict = true;
+    // Create makes the pages of what it allocates, but for a first extent.
+    bool populate = true;
     // Nothing was ever appended behind its end, and nothing will be.
     bool closed = false;
   };
