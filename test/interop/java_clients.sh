@@ -228,7 +228,7 @@ check_dump() {
   segment=$(find "$work/data" -path "*$topic-1/*.log" | head -1)
   tool kafka.tools.DumpLogSegments,$tools.DumpLogSegments --files "$segment" --print-data-log --deep-iteration || true
   has "kafka-dump-log" "(Log s|S)tarting offset: 0"
-  has "kafka-dump-log, a batch" "baseOffset: 0 .*isvalid: true.*"
+  has "kafka-dump-log, a batch" "baseOffset: 0 .*partitionLeaderEpoch: 0 .*isvalid: true.*"
   has "kafka-dump-log, a record" "\| offset: 0 .*payload: \d+.*"
   lacks "kafka-dump-log, a broken batch" ".*(isvalid: false|invalid|Invalid).*"
   # Of a log that is long enough for entries.
