@@ -80,10 +80,10 @@ class ManyClients {
     }
   }
 
-  // A byte a second of each client, spread over the second, until standard input ends. A frame is as long as
-  // 10,000 s.
+  // A byte a second of each client, spread over the second as those of strangers would be, until standard
+  // input ends. A frame is as long as 10,000 s.
   void TrickleUntilInputEnds() {
-    constexpr size_t kParts = 100;
+    constexpr size_t kParts = 1000;
     const std::vector<char> length = {0, 0, 0x27, 0x10};
     ::pollfd input = {.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
     for (size_t round = 0; poll(&input, 1, 1000 / kParts) == 0; ++round) {
