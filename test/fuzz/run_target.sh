@@ -12,6 +12,8 @@ shift 2
 corpus=$build/corpus/$target found=$build/found/$target log=$build/log/$target.log
 mkdir -p "$corpus" "$found" "$build/log"
 export MILLRACE_FUZZ_TARGET=$target
+# What was freed must not count as taken.
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}quarantine_size_mb=32"
 MILLRACE_FUZZ_SEEDS=$corpus "$build/test/fuzz/millrace_fuzz"
 if ! "$build/test/fuzz/millrace_fuzz" -runs="${MILLRACE_FUZZ_RUNS:-1000000}" -max_total_time="${MILLRACE_FUZZ_SECONDS:-600}" \
   -timeout=5 -rss_limit_mb=512 -malloc_limit_mb=64 -print_final_stats=1 -artifact_prefix="$found/" "$@" "$corpus" >"$log" 2>&1; then
