@@ -73,10 +73,7 @@ std::vector<std::string> WireGroups::Run() {
   network_.HealAll();
   network_.SetOptions({.delay_max = absl::Milliseconds(20)});
   if (broker_ == nullptr) Open();
-  // The last change may be the broker's return, half a second later, and what then comes of a member that was
-  // gone already may be its joining: one time-out until the others go on without those who do not join, one
-  // until they notice that it is silent. They hear of it with a heartbeat each time.
-  sim_.executor->RunFor((2 * kSessionMs + 4 * kHeartbeatMs) * kNanosPerMs);
+  sim_.executor->RunFor((2 * kSessionMs + 2 * kHeartbeatMs) * kNanosPerMs);
   if (wrong_.empty()) CheckEnd();
   if (wrong_.empty()) CheckCommitLog();
   return wrong_;
@@ -268,8 +265,8 @@ void WireGroups::Rejoin(size_t index, int16_t error) {
   const bool waits = error == Code(ErrorCode::kCoordinatorLoadInProgress) ||
                      error == Code(ErrorCode::kNotCoordinator) ||
                      error == Code(ErrorCode::kCoordinatorNotAvailable);
-  At(waits ? 100 : 0, For(index, [this, index](Member& again) {
-       if (again.phase == Phase::kJoining) Join(index);
+  At(waits ? 100 : 0, For(index, [this, index, joins = member.joins](Member& again) {
+       if (again.phase == Phase::kJoining && again.joins == joins) Join(index);
      }));
 }
 
@@ -285,8 +282,10 @@ void WireGroups::Join(size_t index) {
       .protocol_type = "consumer",
       .protocols = {{.name = "roundrobin", .metadata = metadata}, {.name = "range", .metadata = metadata}}};
   if (member.is_static) request.group_instance_id = member.name;
-  member.group->Ask<wire::JoinGroupResponse>(request, 7,
-                                             [this, index](const auto& answer) { OnJoined(index, answer); });
+  const uint64_t joins = ++member.joins;
+  member.group->Ask<wire::JoinGroupResponse>(request, 7, [this, index, joins](const auto& answer) {
+    if (members_[index].joins == joins) OnJoined(index, answer);
+  });
 }
 
 void WireGroups::OnJoined(size_t index, const wire::JoinGroupResponse& response) {

@@ -74,6 +74,8 @@ class WireGroups {
     Phase phase = Phase::kOut;
     std::string member_id = {};
     int32_t generation = -1;
+    // Rises with each join that is sent: what came of an earlier one is not for it.
+    uint64_t joins = 0;
     // The commit that is under way, one at a time; 0: none.
     uint64_t committing = 0;
     // By partition; -1: not known yet.
