@@ -4,7 +4,8 @@
 #   test/interop/broker_clients.sh BROKER        BROKER: the example's program
 #
 # Exit code 77, which CTest counts as skipped, where kcat is missing; python3-kafka is left out where it is. What goes in must come
-# out, line for line, with each codec, in a group, and after a restart. Negative control: a line that was never sent is missed.
+# out, line for line, with each codec, in a group, and after a restart; headers, times, large records, a rebalance (kafka_python_client.py;
+# snappy and lz4 there want python3-snappy and python3-lz4). Negative control: a line that was never sent is missed.
 set -euo pipefail
 program=$(realpath "${1:?usage: test/interop/broker_clients.sh BROKER}")
 command -v kcat >/dev/null || { echo "skipped: kcat is not installed"; exit 77; }
@@ -47,6 +48,25 @@ done
 timeout 60 kcat -b "$bootstrap" -P -t idempotent -X enable.idempotence=true -K: -l "$work/in"
 timeout 60 kcat -b "$bootstrap" -G group -X auto.offset.reset=earliest -e -q -K: idempotent >"$work/got" 2>"$work/kcat.err"
 expect "kcat, idempotent producer, group" "$work/got"
+
+# Headers and times come back as they went in.
+printf 'with headers\n' | timeout 60 kcat -b "$bootstrap" -P -t headers -H name=value -H empty= -H name=again
+timeout 60 kcat -b "$bootstrap" -C -t headers -e -q -f '%h|%s' >"$work/got"
+[ "$(cat "$work/got")" = "name=value,empty=,name=again|with headers" ] || { echo "kcat, headers: $(cat "$work/got")"; exit 1; }
+echo "kcat, headers: fine"
+before=$(date +%s%3N)
+printf 'one\n' | timeout 60 kcat -b "$bootstrap" -P -t times
+middle=$(($(date +%s%3N) + 1))
+until [ "$(date +%s%3N)" -gt "$middle" ]; do :; done
+printf 'two\n' | timeout 60 kcat -b "$bootstrap" -P -t times
+timeout 60 kcat -b "$bootstrap" -C -t times -o "s@$middle" -e -q -f '%T %o %s\n' >"$work/got"
+read -r time offset value <"$work/got"
+[ "$(wc -l <"$work/got") $offset $value" = "1 1 two" ] && [ "$time" -ge "$middle" ] || { echo "kcat, from a time on: $(cat "$work/got")"; exit 1; }
+asked() { timeout 60 kcat -b "$bootstrap" -Q -t "times:0:$1" | sed 's/.* offset //'; }
+# librdkafka says OFFSET_END for a time behind all records.
+times="$(asked "$before") $(asked "$middle") $(asked $((time + 1000000)))"
+[ "$times" = "0 1 -1" ] || { echo "kcat, offsets of times: $times"; exit 1; }
+echo "kcat, times: fine"
 
 # The same group again, behind a restart: it has read everything.
 stop
@@ -118,6 +138,7 @@ except UnknownTopicOrPartitionError:
 admin.close()
 PYTHON
   echo "kafka-python, admin client: fine"
+  timeout 200 "$python" -u "$(dirname "$(realpath "$0")")/kafka_python_client.py" "$bootstrap" | sed 's/^/kafka-python, /'
   timeout 60 kcat -b "$bootstrap" -L >"$work/topics"
   grep -q 'topic "made" with 3 partitions' "$work/topics" || { echo "kcat does not list the topic"; exit 1; }
   ! grep -q short-lived "$work/topics" || { echo "kcat lists a topic that was deleted"; exit 1; }
