@@ -15,8 +15,16 @@ install(TARGETS ${millrace_libraries} EXPORT millraceTargets
   LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT runtime NAMELINK_COMPONENT dev
   ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT dev
   INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+# Headers of what was not built would only fail to link.
+set(millrace_absent_headers PATTERN testing EXCLUDE)
+if(NOT MILLRACE_WITH_TCP)
+  list(APPEND millrace_absent_headers PATTERN server.h EXCLUDE PATTERN metrics_listener.h EXCLUDE)
+endif()
+if(NOT MILLRACE_HAS_REMOTE)
+  list(APPEND millrace_absent_headers PATTERN remote.h EXCLUDE PATTERN mirror.h EXCLUDE)
+endif()
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/millrace" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT dev
-  FILES_MATCHING PATTERN "*.h" PATTERN testing EXCLUDE)
+  FILES_MATCHING PATTERN "*.h" ${millrace_absent_headers})
 # Where Kafka's tools are told to find it.
 if(MILLRACE_BUILD_EXAMPLES)
   install(FILES "${PROJECT_SOURCE_DIR}/examples/config/kraft/server.properties" DESTINATION config/kraft COMPONENT runtime)

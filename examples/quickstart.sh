@@ -83,8 +83,8 @@ exec 3<"$work/out"
 read -r bootstrap <&3 || fail "the broker did not start: $(cat "$work/err")"
 echo "a broker listens on $bootstrap; kcat produces and consumes the same lines"
 LC_ALL=C grep -an '' "$lines" >"$work/sent"
-kcat -b "$bootstrap" -P -t lines -K: -z lz4 -X acks=all -l "$work/sent" || fail "kcat could not produce"
-kcat -b "$bootstrap" -C -t lines -K: -e -q >"$work/received" || fail "kcat could not consume"
+timeout 600 kcat -b "$bootstrap" -P -t lines -K: -z lz4 -X acks=all -l "$work/sent" || fail "kcat could not produce"
+timeout 600 kcat -b "$bootstrap" -C -t lines -K: -e -q >"$work/received" || fail "kcat could not consume"
 tally() { printf '%d lines, sha256 %.16s' "$(wc -l <"$1")" "$(sha256sum <"$1")"; }
 sent=$(tally "$work/sent")
 received=$(tally "$work/received")

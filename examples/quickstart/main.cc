@@ -30,7 +30,8 @@ struct Findings {
   double seconds = 0;
 };
 
-absl::Status Publish(millrace::Engine& engine, std::span<const Line> lines, Tally* tally) {
+// `first` is the number of the first of `lines` in the input.
+absl::Status Publish(millrace::Engine& engine, std::span<const Line> lines, size_t first, Tally* tally) {
   auto producer = engine.NewProducer();
   if (!producer.ok()) return producer.status();
   auto topic = (*producer)->Topic("lines");
@@ -42,7 +43,10 @@ absl::Status Publish(millrace::Engine& engine, std::span<const Line> lines, Tall
     const millrace::Header header{.key = "sent", .value = sent};
     millrace::Record record{.value = line.text, .headers = {&header, 1}};
     if (!line.first_word.empty()) record.key = line.first_word;
-    if (absl::Status status = (*producer)->Send(*topic, record); !status.ok()) return status;
+    if (absl::Status status = (*producer)->Send(*topic, record); !status.ok()) {
+      const auto number = first + static_cast<size_t>(&line - lines.data());
+      return {status.code(), "line " + std::to_string(number) + ": " + std::string(status.message())};
+    }
     tally->Add(line.text);
   }
   absl::Status status = (*producer)->Close();
@@ -58,7 +62,7 @@ void CountWords(std::string_view text, std::unordered_map<std::string, int64_t>*
 }
 
 // Opens the engine, publishes `lines` while both groups read, closes.
-absl::Status RunOnce(const std::string& directory, std::span<const Line> lines, Findings* all) {
+absl::Status RunOnce(const std::string& directory, std::span<const Line> lines, size_t first, Findings* all) {
   auto engine = millrace::Engine::Open({.directory = directory});
   if (!engine.ok()) return engine.status();
   if ((*engine)->admin().ListTopics().empty()) {
@@ -73,7 +77,7 @@ absl::Status RunOnce(const std::string& directory, std::span<const Line> lines, 
     if (sent.ok()) all->latency.Add(NowNanos() - *sent);
   });
   Tally published;
-  absl::Status status = Publish(**engine, lines, &published);
+  absl::Status status = Publish(**engine, lines, first, &published);
   status.Update(counter.Finish(published.lines));
   status.Update(timer.Finish(published.lines));
   all->seconds += static_cast<double>(NowNanos() - begin) / 1e9;
@@ -131,11 +135,11 @@ int main(int argc, char** argv) {
     return 1;
   }
   Findings all;
-  absl::Status status = RunOnce(directory, first_half, &all);
+  absl::Status status = RunOnce(directory, first_half, 1, &all);
   if (status.ok()) {
     std::printf("published %zu lines to 4 partitions, read live by two groups; closed, opening again\n",
                 first_half.size());
-    status = RunOnce(directory, second_half, &all);
+    status = RunOnce(directory, second_half, 1 + first_half.size(), &all);
   }
   std::filesystem::remove_all(directory);
   if (!status.ok()) {

@@ -24,7 +24,7 @@ struct ConsumerGroupKey {
   static constexpr wire::Api kApi{.key = kType, .name = "ConsumerGroupKey", .valid = {0, 0}};
   std::string group = {};
   bool operator==(const ConsumerGroupKey&) const = default;
-  static constexpr void Fields(auto&& f) { f(&ConsumerGroupKey::group, {.name = "group"}); }
+  static constexpr void Fields(auto&& f) { f(&ConsumerGroupKey::group, {.name = "group_id"}); }
 };
 // Keys of types 5, 7 and 8: of one of its members. Of type 16: of one of its regular expressions.
 template <int16_t kType>
@@ -35,8 +35,8 @@ struct ConsumerGroupPartKey {
   std::string part = {};
   bool operator==(const ConsumerGroupPartKey&) const = default;
   static constexpr void Fields(auto&& f) {
-    f(&ConsumerGroupPartKey::group, {.name = "group"});
-    f(&ConsumerGroupPartKey::part, {.name = "part"});
+    f(&ConsumerGroupPartKey::group, {.name = "group_id"});
+    f(&ConsumerGroupPartKey::part, {.name = kType == 16 ? "regular_expression" : "member_id"});
   }
 };
 
@@ -97,7 +97,7 @@ struct ConsumerGroupMemberMetadataValue {
     f(&V::subscribed_topic_regex, {.name = "subscribed_topic_regex"});
     f(&V::rebalance_timeout_ms, {.name = "rebalance_timeout_ms"});
     f(&V::server_assignor, {.name = "server_assignor"});
-    f.Tagged(0, &V::classic, {.name = "classic"});
+    f.Tagged(0, &V::classic, {.name = "classic_member_metadata"});
   }
 };
 

@@ -129,12 +129,11 @@ absl::StatusOr<TopicDescription> AdminImpl::Describe(Topic& topic) {
     MILLRACE_ASSIGN_OR_RETURN(Log * log, partition->OpenLog());
     const LogStats stats = log->stats();
     PartitionDescription one{.partition = PartitionId(i),
+                             .leader_epoch = stats.leader_epoch,
                              .log_start_offset = stats.log_start_offset,
                              .high_watermark = partition->high_watermark(),
                              .log_end_offset = stats.log_end_offset,
                              .size_bytes = stats.size_bytes};
-    const auto [epoch, end] = log->EpochEndOffset(LeaderEpoch(INT32_MAX));
-    if (epoch != kNoLeaderEpoch) one.leader_epoch = epoch;
     for (const DamagedRange& range : log->fenced()) one.fenced.emplace_back(range.first, range.next);
     described.partitions.push_back(std::move(one));
   }

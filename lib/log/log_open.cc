@@ -232,6 +232,10 @@ LogStats LogImpl::stats() const {
                     .flushed_offset = flushed_offset(),
                     .size_bytes = size_bytes(),
                     .poisoned = poisoned_.load(std::memory_order_relaxed)};
+  {
+    GateLock lock(&gate_);
+    stats.leader_epoch = leader_epoch_;
+  }
   MutexLock lock(&segments_mutex_);
   stats.segments = static_cast<int32_t>(segments_.size());
   for (const SegmentInfo& info : segments_) {

@@ -21,12 +21,6 @@ absl::StatusOr<std::vector<TopicPartition>> SelectedPartitions(const Call& call,
 int DescribeGroups(Call& call, Cluster& cluster, Admin& admin);
 int ResetOffsets(Call& call, Cluster& cluster, Admin& admin);
 
-// "2024-05-01T12:30:00.000+02:00", with or without milliseconds and zone (then UTC), as milliseconds since
-// 1970.
-absl::StatusOr<int64_t> ParseDateTime(std::string_view text);
-// ISO 8601 ("P1DT2H3M4.5S"), in milliseconds.
-absl::StatusOr<int64_t> ParseIsoDuration(std::string_view text);
-
 // `text` in a column of `width`, and a blank.
 std::string Cell(std::string_view text, size_t width);
 

@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "millrace/status.h"
 #include "tools/consumer_groups.h"
+#include "tools/times.h"
 
 namespace millrace::inline v0::tools {
 namespace {

@@ -11,6 +11,7 @@
 #include "base/strings.h"
 #include "tools/all_tools.h"
 #include "tools/client_options.h"
+#include "tools/times.h"
 
 namespace millrace::inline v0::tools {
 namespace {
@@ -54,6 +55,11 @@ constexpr FlagSpec kConsumerPerfFlags[] = {
      .takes = Takes::kValue,
      .value = "MS",
      .help = "How often --show-detailed-stats prints. Default: 5000."},
+    {.name = "date-format",
+     .takes = Takes::kValue,
+     .value = "FORMAT",
+     .help = "How times are printed, by the letters of Java's SimpleDateFormat. Default: yyyy-MM-dd "
+             "HH:mm:ss:SSS."},
     {.name = "show-detailed-stats", .help = "Print figures on the way, and not at the end."},
     {.name = "hide-header", .help = "Leave out the line with the names of the columns."},
     {.name = "print-metrics", .help = "Accepted; there are none to print."},
@@ -75,6 +81,12 @@ struct ReadSetting {
   int64_t records = 0;
   int64_t timeout_ms = 10'000;
   int64_t interval_ms = 5000;
+  std::string date_format = {};
+
+  // Requires: ReadSettingOf has checked the format.
+  std::string TimeText(Timestamp time) const {
+    return *FormatJavaTime(date_format, time, absl::LocalTimeZone());
+  }
 };
 
 absl::StatusOr<ReadSetting> ReadSettingOf(const Call& call) {
@@ -98,6 +110,10 @@ absl::StatusOr<ReadSetting> ReadSettingOf(const Call& call) {
   }
   setting.connect = {.bootstrap_servers = flags.Get("bootstrap-server"),
                      .properties = *std::move(properties)};
+  setting.date_format = flags.Get("date-format", "yyyy-MM-dd HH:mm:ss:SSS");
+  if (auto time = FormatJavaTime(setting.date_format, Timestamp(0), absl::UTCTimeZone()); !time.ok()) {
+    return time.status();
+  }
   int64_t fetch_bytes = 0;
   const std::tuple<std::string_view, int64_t, int64_t, int64_t*> numbers[] = {
       {"num-records", 1, 1, &setting.records},
@@ -142,12 +158,6 @@ class JoinTimer final : public RebalanceListener {
   size_t held_ = 0;
 };
 
-std::string TimeText(Timestamp time) {
-  const absl::Time at = absl::FromUnixMillis(time.value());
-  return absl::FormatTime("%Y-%m-%d %H:%M:%S", at, absl::LocalTimeZone()) +
-         absl::StrFormat(":%03d", time.value() % 1000);
-}
-
 double PerSecond(double amount, int64_t ms) {
   return ms <= 0 ? 0.0 : amount / (static_cast<double>(ms) / 1000.0);
 }
@@ -191,7 +201,7 @@ absl::Status ReadAll(Call& call, Consumer& consumer, const ReadSetting& setting,
     const ReadCounts delta{.records = counts->records - reported.records,
                            .bytes = counts->bytes - reported.bytes,
                            .rebalance_ms = counts->rebalance_ms - reported.rebalance_ms};
-    call.out() << TimeText(clock->Wall()) << ", 0, "
+    call.out() << setting.TimeText(clock->Wall()) << ", 0, "
                << Columns(counts->bytes, counts->records, delta, elapsed) << std::flush;
     reported = *counts;
     report_ms += elapsed;
@@ -237,7 +247,7 @@ int RunConsumerPerf(Call& call) {
   if (!read.ok()) return call.Fail(read);
   if (!closed.ok()) return call.Fail(closed);
   if (!detailed) {
-    call.out() << TimeText(start) << ", " << TimeText(end) << ", "
+    call.out() << setting->TimeText(start) << ", " << setting->TimeText(end) << ", "
                << Columns(counts.bytes, counts.records, counts, end - start);
   }
   return call.host.interrupt->raised() ? kExitInterrupted : kExitOk;

@@ -4,11 +4,14 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/endian.h"
 #include "base/parse_number.h"
 #include "base/strings.h"
+#include "millrace/offsets_topic.h"
 #include "millrace/record.h"
+#include "millrace/status.h"
 
 namespace millrace::inline v0::tools {
 namespace {
@@ -67,6 +70,18 @@ void PrintMetadata(const BatchView& batch, const RecordView& record, std::ostrea
       << " coordinatorEpoch: " << marker->coordinator_epoch;
 }
 
+void PrintOffsetsRecord(const RecordView& record, std::string_view prefix, std::ostream& out) {
+  out << prefix << "key: ";
+  const absl::StatusOr<OffsetsRecordText> text = DescribeOffsetsRecord(record);
+  if (text.ok()) {
+    out << text->key << " payload: " << text->value.value_or("<DELETE>");
+  } else if (ErrorCodeOf(text.status()) == ErrorCode::kUnsupportedVersion) {
+    out << ToStd(text.status().message()) << " at offset " << record.offset.value() << ", skipping.";
+  } else {
+    out << "Error at offset " << record.offset.value() << ", skipping. " << ToStd(text.status().message());
+  }
+}
+
 void PrintRecords(const BatchView& batch, const DumpOptions& options, std::ostream& out) {
   RecordReader reader(batch);
   for (RecordView record; reader.Next(&record);) {
@@ -75,7 +90,9 @@ void PrintRecords(const BatchView& batch, const DumpOptions& options, std::ostre
       PrintMetadata(batch, record, out);
       prefix = " ";
     }
-    if (options.contents && !batch.is_control()) {
+    if (options.contents && options.offsets && !batch.is_control()) {
+      PrintOffsetsRecord(record, prefix, out);
+    } else if (options.contents && !batch.is_control()) {
       if (record.key.has_value()) {
         out << prefix << "key: " << *record.key;
         prefix = " ";
@@ -119,6 +136,56 @@ std::optional<int64_t> StartOffset(std::string_view path) {
   return dot == std::string_view::npos ? std::nullopt : ParseNumber<int64_t>(name.substr(0, dot));
 }
 
+// Of an index: an offset from the segment's first, and where (.index) or when (.timeindex) it is.
+struct IndexEntry {
+  int64_t offset = 0;
+  int64_t value = 0;
+};
+
+std::vector<IndexEntry> EntriesOf(std::span<const std::byte> bytes, bool of_time) {
+  const size_t size = of_time ? 12 : 8;
+  std::vector<IndexEntry> entries;
+  for (size_t at = 0; at + size <= bytes.size(); at += size) {
+    const std::byte* const from = bytes.data() + at;
+    const IndexEntry entry =
+        of_time ? IndexEntry{.offset = LoadBig<int32_t>(from + 8), .value = LoadBig<int64_t>(from)}
+                : IndexEntry{.offset = LoadBig<int32_t>(from), .value = LoadBig<int32_t>(from + 4)};
+    // What was allocated and not yet written is zero.
+    if (entry.offset == 0 && at > 0) break;
+    entries.push_back(entry);
+  }
+  return entries;
+}
+
+absl::Status CheckSanity(std::span<const IndexEntry> entries, std::string_view path) {
+  for (size_t i = 1; i < entries.size(); ++i) {
+    if (entries[i].offset > entries[i - 1].offset && entries[i].value > entries[i - 1].value) continue;
+    return absl::DataLossError(
+        ToAbsl(StrCat(path, ": entry ", i, " is not beyond the one before it; the index must be rebuilt")));
+  }
+  return absl::OkStatus();
+}
+
+// Each entry of an offset index names the last offset of the batch at its position.
+absl::Status HoldAgainstLog(FileSystem& files, const std::string& log, std::string_view index, int64_t start,
+                            std::span<const IndexEntry> entries, std::ostream& out) {
+  absl::StatusOr<MappedWhole> whole = MapWhole(files, log);
+  if (!whole.ok()) return whole.status();
+  std::string mismatches;
+  for (const IndexEntry& entry : entries) {
+    int64_t found = -1;
+    if (entry.value >= 0 && static_cast<uint64_t>(entry.value) < whole->bytes.size()) {
+      const auto batch = BatchView::Parse(whole->bytes.subspan(static_cast<size_t>(entry.value)));
+      if (batch.ok()) found = batch->last_offset().value();
+    }
+    if (found == start + entry.offset) continue;
+    StrAppend(&mismatches, "  Index offset: ", start + entry.offset, ", log offset: ", found, "\n");
+  }
+  if (mismatches.empty()) return absl::OkStatus();
+  out << "Mismatches in :" << index << '\n' << mismatches;
+  return absl::DataLossError(ToAbsl(StrCat(index, " does not fit ", log)));
+}
+
 }  // namespace
 
 absl::Status DumpLog(FileSystem& files, std::string_view path, const DumpOptions& options,
@@ -145,7 +212,7 @@ absl::Status DumpLog(FileSystem& files, std::string_view path, const DumpOptions
   return absl::OkStatus();
 }
 
-absl::Status DumpIndex(FileSystem& files, std::string_view path, std::ostream& out) {
+absl::Status DumpIndex(FileSystem& files, std::string_view path, IndexCheck check, std::ostream& out) {
   absl::StatusOr<MappedWhole> whole = MapWhole(files, path);
   if (!whole.ok()) return whole.status();
   const std::optional<int64_t> start = StartOffset(path);
@@ -153,21 +220,26 @@ absl::Status DumpIndex(FileSystem& files, std::string_view path, std::ostream& o
     return absl::InvalidArgumentError(ToAbsl(StrCat(path, " is not named by an offset, as an index is")));
   }
   const bool of_time = path.ends_with(".timeindex");
-  const size_t entry = of_time ? 12 : 8;
-  const std::span<const std::byte> bytes = whole->bytes;
-  if (bytes.size() < entry) out << path << " is empty.\n";
-  for (size_t at = 0; at + entry <= bytes.size(); at += entry) {
-    const std::byte* const from = bytes.data() + at;
-    const int64_t relative = of_time ? LoadBig<int32_t>(from + 8) : LoadBig<int32_t>(from);
-    // What was allocated and not yet written is zero.
-    if (relative == 0 && at > 0) break;
-    if (of_time) {
-      out << "timestamp: " << LoadBig<int64_t>(from) << " offset: " << *start + relative << '\n';
-    } else {
-      out << "offset: " << *start + relative << " position: " << LoadBig<int32_t>(from + 4) << '\n';
+  const std::vector<IndexEntry> entries = EntriesOf(whole->bytes, of_time);
+  if (check == IndexCheck::kSanity) {
+    if (absl::Status sane = CheckSanity(entries, path); !sane.ok()) return sane;
+    out << path << " passed sanity check.\n";
+    return absl::OkStatus();
+  }
+  if (check == IndexCheck::kPrint) {
+    if (entries.empty()) out << path << " is empty.\n";
+    for (const IndexEntry& entry : entries) {
+      if (of_time) {
+        out << "timestamp: " << entry.value << " offset: " << *start + entry.offset << '\n';
+      } else {
+        out << "offset: " << *start + entry.offset << " position: " << entry.value << '\n';
+      }
     }
   }
-  return absl::OkStatus();
+  if (of_time) return absl::OkStatus();
+  const std::string log = StrCat(path.substr(0, path.rfind('.')), ".log");
+  if (check == IndexCheck::kPrint && !files.Stat(log).ok()) return absl::OkStatus();
+  return HoldAgainstLog(files, log, path, *start, entries, out);
 }
 
 }  // namespace millrace::inline v0::tools

@@ -17,6 +17,8 @@ struct DumpOptions {
   bool records = false;
   bool contents = false;
   bool skip_metadata = false;
+  // Records are those of __consumer_offsets: see millrace/offsets_topic.h.
+  bool offsets = false;
   // No more than this many bytes of the file.
   uint64_t bytes_max = UINT64_MAX;
 };
@@ -24,8 +26,13 @@ struct DumpOptions {
 // Errors: those of opening and mapping the file. Bytes behind the last whole batch are told in a line, and
 // are no error; batches with a wrong checksum are marked, and their records left out.
 absl::Status DumpLog(FileSystem& files, std::string_view path, const DumpOptions& options, std::ostream& out);
-// A .index or .timeindex file.
-absl::Status DumpIndex(FileSystem& files, std::string_view path, std::ostream& out);
+
+enum class IndexCheck { kPrint, kSanity, kVerify };
+// A .index or .timeindex file. kPrint: its entries; kSanity: that they rise, in one line; kVerify: nothing
+// but what follows. Both kPrint and kVerify hold each entry of an offset index against the .log beside it,
+// and tell where they differ. kDataLoss: entries that do not rise (kSanity), or an index whose log differs
+// (kVerify and kPrint).
+absl::Status DumpIndex(FileSystem& files, std::string_view path, IndexCheck check, std::ostream& out);
 
 }  // namespace millrace::inline v0::tools
 

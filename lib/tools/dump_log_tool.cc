@@ -21,6 +21,10 @@ constexpr FlagSpec kDumpLogFlags[] = {
      .takes = Takes::kValue,
      .value = "BYTES",
      .help = "Look at no more than these bytes of a log."},
+    {.name = "offsets-decoder",
+     .help = "The log is of __consumer_offsets: print its records as JSON. Implies --print-data-log."},
+    {.name = "index-sanity-check", .help = "Of indexes, tell only whether their entries rise."},
+    {.name = "verify-index-only", .help = "Of indexes, tell only where they differ from their .log."},
     {.name = "value-decoder-class",
      .takes = Takes::kValue,
      .value = "CLASS",
@@ -33,19 +37,23 @@ constexpr FlagSpec kDumpLogFlags[] = {
 
 int RunDumpLog(Call& call) {
   DumpOptions options;
-  options.contents = call.flags.has("print-data-log");
+  options.offsets = call.flags.has("offsets-decoder");
+  options.contents = options.offsets || call.flags.has("print-data-log");
   options.records = options.contents || call.flags.has("deep-iteration");
   options.skip_metadata = call.flags.has("skip-record-metadata");
   absl::StatusOr<int64_t> bytes = call.flags.IntOr("max-bytes", INT64_MAX, 1);
   if (!bytes.ok()) return call.Usage(bytes.status());
   options.bytes_max = static_cast<uint64_t>(*bytes);
+  const IndexCheck check = call.flags.has("index-sanity-check")  ? IndexCheck::kSanity
+                           : call.flags.has("verify-index-only") ? IndexCheck::kVerify
+                                                                 : IndexCheck::kPrint;
   for (const std::string& path : Split(call.flags.Get("files"), ',')) {
     call.out() << "Dumping " << path << '\n';
     absl::Status dumped;
     if (path.ends_with(".log")) {
       dumped = DumpLog(*call.host.env.files, path, options, call.out());
     } else if (path.ends_with(".index") || path.ends_with(".timeindex")) {
-      dumped = DumpIndex(*call.host.env.files, path, call.out());
+      dumped = DumpIndex(*call.host.env.files, path, check, call.out());
     } else {
       call.err() << "Ignoring unknown file " << path << '\n';
     }

@@ -162,20 +162,4 @@ absl::StatusOr<Json> ParseJson(std::string_view text) {
   return JsonParser(text).Whole();
 }
 
-std::string JsonQuote(std::string_view text) {
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      quoted += '\\';
-      quoted += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      absl::StrAppendFormat(&quoted, "\\u%04x", static_cast<unsigned>(c));
-    } else {
-      quoted += c;
-    }
-  }
-  quoted += '"';
-  return quoted;
-}
-
 }  // namespace millrace::inline v0::tools

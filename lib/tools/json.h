@@ -1,4 +1,4 @@
-// JSON, as much as the tools need: reading plans that are handed in, quoting text.
+// JSON, as much as the tools need: reading plans that are handed in.
 
 #ifndef MILLRACE_TOOLS_JSON_H_
 #define MILLRACE_TOOLS_JSON_H_
@@ -26,8 +26,6 @@ struct Json {
 
 // kInvalidArgument says what is wrong, and at which byte. At most 64 levels deep.
 absl::StatusOr<Json> ParseJson(std::string_view text);
-// In quotes, escaped.
-std::string JsonQuote(std::string_view text);
 
 }  // namespace millrace::inline v0::tools
 

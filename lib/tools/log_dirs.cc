@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 
+#include "base/json_quote.h"
 #include "base/strings.h"
 #include "millrace/status.h"
 #include "millrace/wire/messages/describe_log_dirs.h"

@@ -375,7 +375,11 @@ TEST_CASE("topics: created, listed, described, changed, deleted") {
   REQUIRE(admin.AlterTopicConfig("orders", {{"retention.ms", std::nullopt}}).ok());
   CHECK(admin.DescribeTopic("orders")->config.retention_ms == 1234);
   REQUIRE(admin.AddPartitions("orders", 5).ok());
-  CHECK(admin.DescribeTopic("orders")->partitions.size() == 5);
+  REQUIRE((*engine->PartitionLog({"orders", PartitionId(4)}))->SetLeaderEpoch(LeaderEpoch(3)).ok());
+  described = admin.DescribeTopic("orders");
+  REQUIRE(described->partitions.size() == 5);
+  CHECK(described->partitions[3].leader_epoch == LeaderEpoch(0));
+  CHECK(described->partitions[4].leader_epoch == LeaderEpoch(3));
   CHECK(admin.ListTopics() == Values{"orders"});
   Send(*engine, "orders", {"a"});
   REQUIRE(admin.DeleteTopic("orders").ok());

@@ -238,6 +238,7 @@ TEST_CASE("leader epochs are stamped, remembered, and never fall", "[log]") {
   f.Append(10, 12);
   CHECK(ErrorCodeOf(f.log->SetLeaderEpoch(LeaderEpoch(3))) == ErrorCode::kFencedLeaderEpoch);
   const auto check = [&] {
+    CHECK(f.log->stats().leader_epoch == LeaderEpoch(4));
     CHECK(f.log->EpochEndOffset(LeaderEpoch(0)) == std::pair(LeaderEpoch(0), Offset(5)));
     CHECK(f.log->EpochEndOffset(LeaderEpoch(2)) == std::pair(LeaderEpoch(2), Offset(10)));
     CHECK(f.log->EpochEndOffset(LeaderEpoch(3)) == std::pair(LeaderEpoch(2), Offset(10)));

@@ -23,16 +23,13 @@ struct Home {
   std::string_view room;
 };
 constexpr Home kHomes[] = {
-    {"admin.h", "partition"},      {"broker.h", "broker"},
-    {"broker_faults.h", "broker"}, {"consumer.h", "partition"},
-    {"engine.h", "engine"},        {"export.h", "base"},
-    {"metrics.h", "metrics"},      {"metrics_listener.h", "broker"},
-    {"millrace.h", "engine"},      {"producer.h", "engine"},
-    {"mirror.h", "remote"},        {"record.h", "record"},
-    {"remote.h", "remote"},        {"replicator.h", "replication"},
-    {"serde.h", "engine"},         {"server.h", "broker"},
-    {"status.h", "base"},          {"topic.h", "log"},
-    {"transport.h", "transport"},  {"types.h", "base"},
+    {"admin.h", "partition"},    {"broker.h", "broker"},           {"broker_faults.h", "broker"},
+    {"consumer.h", "partition"}, {"engine.h", "engine"},           {"export.h", "base"},
+    {"metrics.h", "metrics"},    {"metrics_listener.h", "broker"}, {"millrace.h", "engine"},
+    {"producer.h", "engine"},    {"mirror.h", "remote"},           {"offsets_topic.h", "coordinator"},
+    {"record.h", "record"},      {"remote.h", "remote"},           {"replicator.h", "replication"},
+    {"serde.h", "engine"},       {"server.h", "broker"},           {"status.h", "base"},
+    {"topic.h", "log"},          {"transport.h", "transport"},     {"types.h", "base"},
 };
 
 bool IsWord(char c) {

@@ -1,5 +1,3 @@
-#include "tools/consumer_groups.h"
-
 #include "tools/tool_world.h"
 
 namespace millrace::inline v0::tools {
@@ -166,17 +164,6 @@ TEST_CASE("Exactly one action, and a group for it") {
              Contains("exactly one action"));
   CHECK_THAT(world.Expect(kExitUsage, std::string(kGroups) + "--describe"), Contains("--all-groups"));
   CHECK(world.Do("--validate-regex 'a.*'") == "The regular expression `a.*` is valid.\n");
-}
-
-TEST_CASE("Durations and times") {
-  CHECK(*ParseIsoDuration("P1DT2H3M4.5S") == 86'400'000 + 2 * 3'600'000 + 3 * 60'000 + 4500);
-  CHECK(*ParseIsoDuration("-PT1S") == -1000);
-  for (const char* text : {"", "P", "PT", "1D", "P1H", "PT1D", "P1", "PTS", "P1DT", "PT1ST1S"})
-    CHECK_FALSE(ParseIsoDuration(text).ok());
-  CHECK(*ParseDateTime("1970-01-02T00:00:00.001") == 86'400'001);
-  CHECK(*ParseDateTime("1970-01-02T00:00:00") == 86'400'000);
-  CHECK(*ParseDateTime("1970-01-02T00:00:00Z") == 86'400'000);
-  CHECK_FALSE(ParseDateTime("1970-01-02").ok());
 }
 
 }  // namespace

@@ -73,6 +73,28 @@ TEST_CASE("Damage is shown, and what is behind it counted") {
   CHECK_THAT(world.Expect(kExitOk, "dump-log --max-bytes 10 --files /0.log"), !Contains("invalid bytes"));
 }
 
+TEST_CASE("Records of __consumer_offsets are printed as JSON") {
+  ToolWorld world;
+  using std::string_view_literals::operator""sv;
+  BatchBuilder builder{BatchOptions{}};
+  builder.Append({.key = "\0\1\0\1g\0\1t\0\0\0\2"sv, .value = "\0\0\0\0\0\0\0\0\0\5\0\0\0\0\0\0\0\0\0\0"sv},
+                 Timestamp(1));
+  builder.Append({.key = "\0\2\0\1g"sv}, Timestamp(1));
+  builder.Append({.key = "\0\x63"sv, .value = "?"}, Timestamp(1));
+  builder.Append({.value = "?"}, Timestamp(1));
+  const auto bytes = builder.Finish(Offset(0));
+  REQUIRE(bytes.ok());
+  Append(world.world.sim.env(), "/0.log", *bytes);
+  CHECK_THAT(world.Expect(kExitOk, "dump-log --offsets-decoder --skip-record-metadata --files /0.log"),
+             Contains(R"(| key: {"type":"1","data":{"group":"g","topic":"t","partition":2}} )"
+                      R"(payload: {"version":"0","data":{"offset":5,"metadata":"","commitTimestamp":0}})"
+                      "\n") &&
+                 Contains("| key: {\"type\":\"2\",\"data\":{\"group\":\"g\"}} payload: <DELETE>\n") &&
+                 Contains("| key: Unknown record type 99 at offset 2, skipping.\n") &&
+                 Contains("| key: Error at offset 3, skipping. a malformed record of __consumer_offsets: it "
+                          "has no key\n"));
+}
+
 TEST_CASE("Indexes are printed up to where they are filled") {
   ToolWorld world;
   const auto bytes = [](std::initializer_list<int> values) {
@@ -94,6 +116,36 @@ TEST_CASE("Files that are not there, or are none of a log's") {
   CHECK_THAT(world.Run("dump-log --files /x.txt").err, Contains("Ignoring unknown file /x.txt"));
   CHECK_THAT(world.Expect(kExitUsage, "dump-log"), Contains("[files]"));
   CHECK_THAT(world.Expect(kExitFailed, "dump-log --files /x.index"), Contains("/x.index"));
+}
+
+TEST_CASE("Indexes are held against their log") {
+  ToolWorld world;
+  const Env env = world.world.sim.env();
+  const auto bytes = [](std::initializer_list<int> values) {
+    std::vector<std::byte> made;
+    for (const int value : values) made.push_back(static_cast<std::byte>(value));
+    return made;
+  };
+  Append(env, "/7.log", OneBatch());
+  Append(env, "/7.index", bytes({0, 0, 0, 1, 0, 0, 0, 0}));
+  CHECK(world.Expect(kExitOk, "dump-log --files /7.index --verify-index-only") == "Dumping /7.index\n");
+  CHECK(world.Expect(kExitOk, "dump-log --files /7.index") == "Dumping /7.index\noffset: 8 position: 0\n");
+  CHECK(world.Expect(kExitOk, "dump-log --files /7.index --index-sanity-check") ==
+        "Dumping /7.index\n/7.index passed sanity check.\n");
+
+  // An entry that no batch has, beyond the file.
+  Append(env, "/7.index", bytes({0, 0, 0, 9, 0, 0, 16, 0}));
+  const ToolResult differs = world.Run("dump-log --files /7.index --verify-index-only");
+  CHECK(differs.code == kExitFailed);
+  CHECK(differs.out == "Dumping /7.index\nMismatches in :/7.index\n  Index offset: 16, log offset: -1\n");
+  CHECK_THAT(differs.err, Contains("/7.index does not fit /7.log"));
+  // Entries that fall.
+  Append(env, "/7.index", bytes({0, 0, 0, 3, 0, 0, 0, 1}));
+  CHECK_THAT(world.Expect(kExitFailed, "dump-log --files /7.index --index-sanity-check"),
+             Contains("entry 2 is not beyond the one before it"));
+  // Without its log.
+  Append(env, "/9.index", bytes({0, 0, 0, 1, 0, 0, 0, 0}));
+  world.Expect(kExitFailed, "dump-log --files /9.index --verify-index-only");
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "base/json_quote.h"
+
 namespace millrace::inline v0::tools {
 namespace {
 

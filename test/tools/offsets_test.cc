@@ -182,6 +182,9 @@ TEST_CASE("The consumer's test counts what it reads") {
       R"([-0-9: ]+, [-0-9: ]+, 0\.0000, [0-9.]+, 3, [0-9.]+, [0-9]+, -?[0-9]+, [0-9.]+, [0-9.]+\n)");
   INFO(out);
   CHECK(std::regex_match(out, lines));
+  const std::string dated = world.Expect(
+      kExitOk, R"(consumer-perf-test %B --topic b --messages 3 --hide-header --date-format "'at' S")");
+  CHECK(std::regex_search(dated, std::regex("^at [0-9]+, at [0-9]+, ")));
   CHECK_THAT(
       world.Expect(kExitOk, "consumer-perf-test %B --topic b --num-records 9 --timeout 100 --hide-header"),
       Contains("WARNING: Exiting before consuming the expected number of messages: timeout (100 ms)") &&
@@ -199,6 +202,7 @@ TEST_CASE("Wrong use of the performance tests is told") {
       "producer-perf-test %B --topic b --num-records 5 --record-size 1 --throughput fast",
       "consumer-perf-test %B --messages 3",
       "consumer-perf-test %B --topic b",
+      "consumer-perf-test %B --topic b --messages 3 --date-format Q",
   };
   for (const char* command : cases) world.Expect(kExitUsage, command);
 }

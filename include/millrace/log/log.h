@@ -169,6 +169,8 @@ struct LogStats {
   int32_t segments = 0;
   int32_t open_files = 0;
   int32_t mappings = 0;
+  // Of what is appended now.
+  LeaderEpoch leader_epoch{0};
   // Views that readers hold right now, and the bytes of already deleted segments they keep in memory.
   int64_t pinned_views = 0;
   int64_t pinned_deleted_bytes = 0;
