@@ -69,7 +69,8 @@ struct BrokerOptions {
   std::map<std::string, int32_t> max_connections_per_ip_overrides = {};
   // While the requests that were not answered yet have more bytes than this, no connection is read from,
   // until half of them are gone ("queued.max.request.bytes"; Kafka has no limit by default). Nothing is
-  // refused. Zero or less: no limit.
+  // refused. Zero or less: no limit. What has not come whole is bounded beside it, for each listener, by this
+  // and by ListenOptions::max_unfinished_bytes.
   int64_t queued_request_bytes_max = int64_t{512} << 20;
   // A connection is not read from while more unsent bytes than this wait for its client.
   size_t unsent_bytes_max = 1024 * 1024;

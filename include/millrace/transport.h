@@ -171,7 +171,7 @@ class MILLRACE_EXPORT ConnectionHandler {
   //   kInvalidArgument    the peer sent no frame of ours: a negative length, or one above max_frame_bytes
   //   kDeadlineExceeded   idle_timeout, frame_timeout, connect_timeout, or the time to drain
   //   kAborted            Abort, or the transport was destroyed
-  //   kResourceExhausted  no memory for a frame
+  //   kResourceExhausted  no room for a frame: ListenOptions::max_unfinished_bytes, or memory
   // The message names the peer and what happened.
   virtual void OnClosed(const absl::Status& status) = 0;
 };
@@ -182,8 +182,12 @@ struct MILLRACE_EXPORT ListenOptions {
   // (max.connections.per.ip). One too many is closed as soon as it is accepted, and counted.
   int32_t max_connections = INT32_MAX;
   int32_t max_connections_per_address = INT32_MAX;
+  // Bytes of memory that the frames which have not come whole yet hold, of all its connections together. The
+  // first 64 KiB of each are not counted, so that what is small gets through whatever others do. A frame that
+  // would need more ends its connection, and is counted.
+  int64_t max_unfinished_bytes = int64_t{512} << 20;
 
-  // kInvalidArgument, naming the option: as above, and limits below 1.
+  // kInvalidArgument, naming the option: as above, limits below 1, and max_unfinished_bytes below 0.
   absl::Status Validate() const;
 };
 
@@ -194,9 +198,10 @@ struct ListenerCounts {
   // Closed at once: too many in all, too many from their address.
   int64_t refused_total = 0;
   int64_t refused_address = 0;
-  // Ended by a bad length; by a deadline.
+  // Ended by a bad length; by a deadline; for want of room for a frame (max_unfinished_bytes, or memory).
   int64_t malformed = 0;
   int64_t timed_out = 0;
+  int64_t out_of_room = 0;
   // Times that accepting failed for want of descriptors or memory. It pauses then, and tries again.
   int64_t accept_failures = 0;
   // Of all its connections, lengths included.

@@ -112,6 +112,9 @@ absl::Status BrokerImpl::Listen(const BrokerListener& options) {
   // A connection that waits for its client to take answers goes on when OnWritable is told, so the mark must
   // lie where it may go on.
   listen.connection.low_water_bytes = std::min(listen.connection.low_water_bytes, options_.unsent_bytes_max);
+  if (options_.queued_request_bytes_max > 0) {
+    listen.max_unfinished_bytes = std::min(listen.max_unfinished_bytes, options_.queued_request_bytes_max);
+  }
   MILLRACE_ASSIGN_OR_RETURN(
       open.listener,
       options.transport->Listen(
@@ -294,9 +297,11 @@ void BrokerImpl::Collect(MetricsSnapshot* snapshot) {
     add(refused, refused_help, kCounter, with("max_connections"), counts.refused_total);
     add(refused, refused_help, kCounter, with("max_connections_per_ip"), counts.refused_address);
     const std::string_view ended = "millrace_listener_ended_connections_total";
-    const std::string_view ended_help = "Connections ended for a frame of a bad length, or at a deadline.";
+    const std::string_view ended_help =
+        "Connections ended for a frame of a bad length, at a deadline, or for want of room for a frame.";
     add(ended, ended_help, kCounter, with("bad_length"), counts.malformed);
     add(ended, ended_help, kCounter, with("deadline"), counts.timed_out);
+    add(ended, ended_help, kCounter, with("unfinished_bytes"), counts.out_of_room);
     add("millrace_listener_accept_failures_total",
         "Times that accepting failed for want of descriptors or memory.", kCounter, at,
         counts.accept_failures);

@@ -267,8 +267,7 @@ absl::Status TopicConfig::Validate() const {
 absl::Status TopicConfig::Set(std::string_view name, std::string_view value) {
   const Field* const field = FindField(name);
   if (field == nullptr) {
-    return Error(ErrorCode::kInvalidConfig,
-                 StrCat("unknown topic config \"", name, "\"; TopicConfig::Names() lists those there are"));
+    return Error(ErrorCode::kInvalidConfig, StrCat("unknown topic config name: ", name));
   }
   Reader reader{.text = Trim(value)};
   const bool read = std::visit([&](auto place) { return reader.Read(&(this->*place)); }, field->place);

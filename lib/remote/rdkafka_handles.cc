@@ -60,8 +60,9 @@ ErrorCode CodeOf(rd_kafka_resp_err_t error) {
 
 absl::Status ToStatus(rd_kafka_resp_err_t error, std::string_view what, std::string_view detail) {
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return absl::OkStatus();
-  std::string message = StrCat(what, ": ", std::string_view(rd_kafka_err2str(error)));
-  if (!detail.empty()) StrAppend(&message, " (", detail, ")");
+  const std::string_view name = rd_kafka_err2str(error);
+  std::string message = StrCat(what, ": ", name);
+  if (!detail.empty() && detail != name) StrAppend(&message, " (", detail, ")");
   switch (error) {
     case RD_KAFKA_RESP_ERR__STATE:
     case RD_KAFKA_RESP_ERR__DESTROY:

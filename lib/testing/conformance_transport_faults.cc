@@ -228,6 +228,73 @@ void CheckLimits(const TransportWorld& world, Checks& checks) {
   }
 }
 
+// Frames under way share the memory that is allowed; what is small gets through all the same.
+void CheckUnfinished(const TransportWorld& world, Checks& checks) {
+  constexpr size_t kStep = 16 * 1024;
+  TransportLab lab(world, checks);
+  const auto listener = lab.Listen(Echo(), {.max_unfinished_bytes = 300'000});
+  if (listener == nullptr) return;
+  const auto patient = world.connect_raw(listener->address());
+  const auto greedy = world.connect_raw(listener->address());
+  lab.Wait([&] { return listener->counts().open == 2; }, "both are admitted");
+  if (!checks.True(patient != nullptr && greedy != nullptr, "raw clients connect")) return;
+  // Until `bytes` were received, or the other side is gone.
+  const auto write = [&](RawPeer& peer, std::span<const std::byte> bytes) {
+    while (!bytes.empty() && listener->counts().out_of_room == 0) {
+      const int64_t before = listener->counts().bytes_received;
+      const std::span<const std::byte> step = bytes.first(std::min(kStep, bytes.size()));
+      if (!peer.Write(step)) return;
+      bytes = bytes.subspan(step.size());
+      lab.Wait(
+          [&] {
+            const ListenerCounts counts = listener->counts();
+            return counts.out_of_room > 0 ||
+                   counts.bytes_received == before + static_cast<int64_t>(step.size());
+          },
+          "bytes arrive");
+    }
+  };
+  const std::vector<std::byte> whole = OnWire(std::string(250'000, 'p'));
+  const std::span<const std::byte> most = std::span(whole).first(200'000);
+  write(*patient, most);
+  write(*greedy, OnWire(std::string(300'000, 'g'), 1'000'000));
+  lab.Wait([&] { return listener->counts().open == 1; },
+           "a frame beyond what is allowed ends its connection");
+  checks.True(listener->counts().out_of_room == 1, "which is counted");
+  const TransportLab::Client other = lab.Connect(listener->address());
+  other.connection->Send(FrameOf("small")).IgnoreError();
+  lab.Wait([&] { return other.journal->frame_count() == 1; }, "small frames get through");
+  patient->Write(std::span(whole).subspan(most.size()));
+  lab.Wait([&] { return lab.accepted()[0]->frame_count() + lab.accepted()[1]->frame_count() == 1; },
+           "the frame that had its room arrives");
+  const absl::Status ends[] = {lab.accepted()[0]->status(), lab.accepted()[1]->status()};
+  checks.True(absl::IsResourceExhausted(ends[0]) || absl::IsResourceExhausted(ends[1]),
+              "the handler is told why");
+
+  // What the two held is free again.
+  const auto next = world.connect_raw(listener->address());
+  lab.Wait([&] { return listener->counts().open == 3; }, "another is admitted");
+  const size_t frames = lab.accepted().size();
+  const std::vector<std::byte> large = OnWire(std::string(350'000, 'n'));
+  for (size_t at = 0; at < large.size() && next != nullptr; at += kStep) {
+    const int64_t before = listener->counts().bytes_received;
+    const auto step = std::span(large).subspan(at, std::min(kStep, large.size() - at));
+    if (!checks.True(next->Write(step), "it takes a large frame")) return;
+    lab.Wait(
+        [&] {
+          return listener->counts().bytes_received == before + static_cast<int64_t>(step.size()) ||
+                 listener->counts().out_of_room > 1;
+        },
+        "its bytes arrive");
+  }
+  lab.Wait([&] { return lab.accepted()[frames - 1]->frame_count() == 1; }, "a large frame arrives");
+  checks.True(
+      absl::IsInvalidArgument(lab.transport()
+                                  .Listen(world.address, [] { return nullptr; }, {.max_unfinished_bytes = -1})
+                                  .status()),
+      "Listen refuses a limit below zero");
+}
+
 void CheckTimeouts(const TransportWorld& world, Checks& checks) {
   constexpr absl::Duration kShort = absl::Milliseconds(20);
   {
@@ -299,6 +366,7 @@ void CheckTransportFaults(const TransportWorld& world, Checks& checks) {
   CheckEndInside(world, checks);
   CheckAddresses(world, checks);
   CheckLimits(world, checks);
+  CheckUnfinished(world, checks);
   CheckTimeouts(world, checks);
   CheckDestruction(world, checks);
 }

@@ -34,6 +34,7 @@ void ListenerState::Released(std::string_view host, const absl::Status& why) {
   if (of_host != open_by_host_.end() && --of_host->second == 0) open_by_host_.erase(of_host);
   if (absl::IsInvalidArgument(why)) ++counts_.malformed;
   if (absl::IsDeadlineExceeded(why)) ++counts_.timed_out;
+  if (absl::IsResourceExhausted(why)) ++counts_.out_of_room;
 }
 
 std::unique_ptr<ConnectionHandler> ListenerState::MakeHandler() {

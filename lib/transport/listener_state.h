@@ -13,6 +13,7 @@
 #include "base/strings.h"
 #include "millrace/export.h"
 #include "millrace/transport.h"
+#include "transport/frame_reader.h"
 
 namespace millrace::inline v0 {
 
@@ -20,10 +21,16 @@ namespace millrace::inline v0 {
 class MILLRACE_EXPORT ListenerState {
  public:
   ListenerState(std::string address, Transport::NewHandler new_handler, ListenOptions options)
-      : address_(std::move(address)), options_(options), new_handler_(std::move(new_handler)) {}
+      : address_(std::move(address)),
+        options_(options),
+        new_handler_(std::move(new_handler)),
+        unfinished_(options_.max_unfinished_bytes) {}
 
   const std::string& address() const { return address_; }
   const ListenOptions& options() const { return options_; }
+
+  // What the frames under way of its connections share.
+  FrameBudget* unfinished() { return &unfinished_; }
 
   // Counts a connection from `host` in; Released() counts it out. kResourceExhausted where a limit forbids
   // it.
@@ -49,6 +56,7 @@ class MILLRACE_EXPORT ListenerState {
   const ListenOptions options_;
   const Transport::NewHandler new_handler_;
 
+  FrameBudget unfinished_;
   std::atomic<int64_t> bytes_received_{0};
   std::atomic<int64_t> bytes_sent_{0};
 

@@ -35,6 +35,9 @@ absl::Status ListenOptions::Validate() const {
   absl::Status status = connection.Validate();
   status.Update(AtLeastOne("max_connections", max_connections));
   status.Update(AtLeastOne("max_connections_per_address", max_connections_per_address));
+  if (max_unfinished_bytes < 0) {
+    status.Update(Wrong("max_unfinished_bytes", StrCat(max_unfinished_bytes), "0 or more"));
+  }
   return status;
 }
 

@@ -46,7 +46,7 @@ StreamConnection::StreamConnection(Clock* clock, std::shared_ptr<ListenerState> 
       last_activity_(clock->Monotonic().value()),
       peer_address_(std::move(peer_address)),
       local_address_(std::move(local_address)),
-      reader_(options_.max_frame_bytes),
+      reader_(options_.max_frame_bytes, listener_->unfinished()),
       connect_deadline_(kNever),
       connected_(true) {}
 
@@ -374,6 +374,7 @@ void StreamConnection::End(const absl::Status& status) {
     unsent_bytes_.store(0, std::memory_order_relaxed);
   }
   CloseStream();
+  reader_.Drop();
   const absl::Status named =
       status.ok() ? status
                   : absl::Status(status.code(),

@@ -75,6 +75,48 @@ TEST_CASE("A frame's memory follows its bytes, not its length") {
   CHECK(reader.Room().size() <= 2 * more.size());
 }
 
+TEST_CASE("Readers share what their frames under way may hold") {
+  constexpr size_t kFree = FrameReader::kFreeBytes;
+  FrameBudget budget(100'000);
+  const auto take = [](FrameReader& reader, size_t bytes, uint32_t length) {
+    const std::vector<std::byte> wire = Wire(std::string(bytes, 'x'), length);
+    ByteSpan rest(wire);
+    Frame frame;
+    return reader.Take(rest, frame);
+  };
+  {
+    FrameReader small(INT32_MAX, &budget);
+    CHECK_FALSE(take(small, kFree - 1, kFree).value());
+    CHECK(budget.held() == 0);
+    // What comes whole was never under way.
+    FrameReader whole(INT32_MAX, &budget);
+    CHECK(take(whole, 500'000, 500'000).value());
+    CHECK(budget.held() == 0);
+
+    FrameReader large(INT32_MAX, &budget);
+    CHECK_FALSE(take(large, kFree + 1, kFree + 80'000).value());
+    CHECK(budget.held() == 80'000 - (80'000 - kFree));
+    CHECK(budget.held() <= budget.bytes_max());
+    FrameReader refused(INT32_MAX, &budget);
+    const auto taken = take(refused, kFree + 1, kFree + 80'000);
+    CHECK(absl::IsResourceExhausted(taken.status()));
+    CHECK(taken.status().message().find("max_unfinished_bytes") != std::string_view::npos);
+    CHECK(refused.Room().empty());
+    large.Drop();
+    CHECK(budget.held() == 0);
+    FrameReader next(INT32_MAX, &budget);
+    CHECK_FALSE(take(next, kFree + 1, kFree + 10).value());
+    CHECK(budget.held() == 10);
+    const std::vector<std::byte> end(9);
+    ByteSpan rest(end);
+    Frame frame;
+    CHECK(next.Take(rest, frame).value());
+    CHECK(budget.held() == 0);
+    CHECK_FALSE(take(next, kFree + 1, kFree + 10).value());
+  }
+  CHECK(budget.held() == 0);
+}
+
 TEST_CASE("A large frame can be read straight into its place") {
   FrameReader reader(1 << 20);
   const std::string text = [] {
