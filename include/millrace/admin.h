@@ -22,7 +22,7 @@ namespace millrace::inline v0 {
 
 struct TopicOptions {
   int32_t partitions = 1;
-  // Settings that differ from the defaults.
+  // Fields that have Kafka's default here get EngineOptions::topic_defaults'.
   TopicConfig config = {};
 };
 
@@ -87,14 +87,14 @@ struct GroupDescription {
   std::vector<GroupMemberDescription> members = {};
 };
 
-// Thread-safe. The engine must outlive it. Calls that change something are durable on return, as far as the
-// engine's registry and offset topics are (`EngineOptions::registry_durability`).
+// Thread-safe. Lives as long as its engine, or cluster. What calls have changed survives on return what
+// `EngineOptions::registry_durability` says. A closed engine answers kFailedPrecondition, and so does a
+// read-only one to changes and to all about groups.
 class MILLRACE_EXPORT Admin {
  public:
   virtual ~Admin() = default;
 
   // --- Topics
-  // -------------------------------------------------------------------------------------------------------
 
   // kTopicAlreadyExists, kInvalidTopicException, kInvalidPartitions, kInvalidConfig; nothing is created then.
   virtual absl::StatusOr<TopicId> CreateTopic(std::string_view name, const TopicOptions& options = {}) = 0;
@@ -106,33 +106,40 @@ class MILLRACE_EXPORT Admin {
   virtual absl::Status DeleteTopic(std::string_view name) = 0;
   // Raises the number of partitions to `partitions`; never lowers (kInvalidPartitions).
   virtual absl::Status AddPartitions(std::string_view name, int32_t partitions) = 0;
-  // All or nothing. kInvalidConfig names the offender.
+  // Changes settings by Kafka's names; those not named stay. All or nothing. kInvalidConfig names the
+  // offender; kUnknownTopicOrPartition.
   virtual absl::Status AlterTopicConfig(std::string_view name, const std::vector<ConfigChange>& changes) = 0;
+  // Names, sorted.
   virtual std::vector<std::string> ListTopics(bool with_internal = false) = 0;
+  // kUnknownTopicOrPartition; of an id kUnknownTopicId.
   virtual absl::StatusOr<TopicDescription> DescribeTopic(std::string_view name) = 0;
   virtual absl::StatusOr<TopicDescription> DescribeTopic(TopicId id) = 0;
 
   // --- Records
-  // ------------------------------------------------------------------------------------------------------
 
-  // Deletes what lies before the given offsets (kNoOffset: everything committed). Returns the new log start,
-  // which survives what the topic's `durability` survives.
+  // These fail with kUnknownTopicOrPartition.
+
+  // Deletes what lies before `before` (kNoOffset: all that consumers may read). Returns the new log start,
+  // which survives what the topic's `durability` survives. kOffsetOutOfRange beyond the end.
   virtual absl::StatusOr<Offset> DeleteRecordsBefore(const TopicPartition& partition, Offset before) = 0;
+  // The first offset, and the end of what consumers may read (the high watermark).
   virtual absl::StatusOr<Offset> BeginningOffset(const TopicPartition& partition) = 0;
   virtual absl::StatusOr<Offset> EndOffset(const TopicPartition& partition) = 0;
+  // The first record at or after `timestamp`; nullopt if there is none.
   virtual absl::StatusOr<std::optional<Log::TimestampOffset>> OffsetForTime(const TopicPartition& partition,
                                                                             Timestamp timestamp) = 0;
   // Makes everything appended to the topic so far survive a power loss.
   virtual absl::Status FlushTopic(std::string_view name) = 0;
 
   // --- Groups
-  // -------------------------------------------------------------------------------------------------------
 
   virtual absl::StatusOr<std::vector<GroupListing>> ListGroups() = 0;
   // A group that is not there is kDead, without an error, as Kafka has it.
   virtual absl::StatusOr<GroupDescription> DescribeGroup(std::string_view group) = 0;
+  // All committed offsets of a group; none for a group that is not there.
   virtual absl::StatusOr<Consumer::Offsets> ListGroupOffsets(std::string_view group) = 0;
-  // Sets committed offsets. kNonEmptyGroup (kUnknownMemberId in Kafka's tools) while the group has members.
+  // Sets committed offsets, making the group if it is not there. kNonEmptyGroup (kUnknownMemberId in Kafka's
+  // tools) while the group has members.
   virtual absl::Status AlterGroupOffsets(std::string_view group, const Consumer::Offsets& offsets) = 0;
   // kGroupSubscribedToTopic for topics that the group reads right now.
   virtual absl::Status DeleteGroupOffsets(std::string_view group, const std::vector<TopicPartition>& of) = 0;
@@ -140,13 +147,12 @@ class MILLRACE_EXPORT Admin {
   virtual absl::Status DeleteGroup(std::string_view group) = 0;
 
   // --- Damage and copies
-  // --------------------------------------------------------------------------------------------
 
   // Reads everything and checks every batch; damage found is fenced and returned, by partition.
   virtual absl::StatusOr<std::map<TopicPartition, std::vector<DamagedRange>>> Verify() = 0;
-  // Gives up a damaged range (see Log::ClearFenced), and allows appends again after a failed flush (see
-  // Log::Revive).
+  // Gives up a damaged range (see Log::ClearFenced).
   virtual absl::Status ClearFenced(const TopicPartition& partition, DamagedRange range) = 0;
+  // Allows appends again after a failed flush or write (see Log::Revive).
   virtual absl::StatusOr<RecoveryReport> Revive(const TopicPartition& partition) = 0;
   // A consistent copy of the whole engine in `directory`, which must not exist, while everything goes on.
   // Opens as cleanly closed. On failure nothing of it is left.

@@ -5,6 +5,9 @@
 //       {.engine = engine->get(), .listeners = {{.transport = tcp->get(), .address = "127.0.0.1:0"}}});
 //   (*broker)->bootstrap_servers();  // "127.0.0.1:41873": what a client is configured with
 //
+// Engine and transport must outlive it. With an engine that its host drives, groups and requests that wait
+// get on only when RunOnce is called.
+//
 // Which of Kafka's APIs are served so far, lib/broker/README.md lists; ApiVersions tells the clients.
 
 #ifndef MILLRACE_BROKER_H_

@@ -43,7 +43,9 @@ class Replicator;
 enum class Threading : uint8_t {
   // Env::executor, or an executor of the engine's own whose threads start with the first task. The default.
   kExecutor,
-  // Nobody but the host: nothing happens in the background, the host calls RunOnce() from its own loop.
+  // Nobody but the host: nothing happens in the background, the host calls RunOnce() from its own loop. Calls
+  // that wait (Consumer::Poll, Producer::Flush, CommitSync, ...) run what is due meanwhile, so a program that
+  // has nothing else to do may simply block. Env::executor must be null.
   kHostDriven,
 };
 
@@ -86,7 +88,9 @@ struct EngineOptions {
   bool auto_create_topics = false;
   // For those ("num.partitions").
   int32_t num_partitions = 1;
-  // Defaults for every topic that does not say otherwise.
+  // Defaults for every topic that does not say otherwise when it is created: for each field in which
+  // TopicOptions::config has Kafka's default. (To give a topic Kafka's default where this one differs, set it
+  // with Admin::AlterTopicConfig.) Topics that are there keep what they have.
   TopicConfig topic_defaults = {};
   // Survival of topic creations, config changes and committed offsets: with kPowerLoss each is flushed before
   // it is answered.
@@ -139,7 +143,7 @@ struct EngineReport {
   std::vector<std::string> notes = {};
 };
 
-// Thread-safe. Producers, consumers and admins must be destroyed before it.
+// Thread-safe. Producers, consumers, and logs of PartitionLog must be destroyed before it.
 class MILLRACE_EXPORT Engine {
  public:
   // Opens `options.directory`. kFailedPrecondition: another process (named in the message) has it open.
@@ -150,6 +154,8 @@ class MILLRACE_EXPORT Engine {
   // Close(infinite).
   virtual ~Engine() = default;
 
+  // kInvalidConfig: see the options' Validate. kFailedPrecondition: the engine is closed, or read-only (of a
+  // consumer: where it names a group). kInvalidSessionTimeout: outside the engine's bounds.
   virtual absl::StatusOr<std::unique_ptr<Producer>> NewProducer(ProducerOptions options = {}) = 0;
   virtual absl::StatusOr<std::unique_ptr<Consumer>> NewConsumer(ConsumerOptions options = {}) = 0;
   // Borrowed: lives as long as the engine.
@@ -161,21 +167,25 @@ class MILLRACE_EXPORT Engine {
   }
   absl::Status DeleteTopic(std::string_view name) { return admin().DeleteTopic(name); }
 
-  // One partition's log, for those who build on it. kUnknownTopicOrPartition.
+  // One partition's log, for those who build on it: to compact it now, say. Not to be closed.
+  // kUnknownTopicOrPartition.
   virtual absl::StatusOr<std::shared_ptr<Log>> PartitionLog(const TopicPartition& partition) = 0;
 
   // Everything the engine counts; `Snapshot().ToPrometheus()` gives Prometheus' text.
   virtual MetricsRegistry& metrics() = 0;
 
-  // Host-driven engines: does what is due, at most `tasks_max` tasks; returns how many ran. Others return 0.
+  // Host-driven engines: does what is due, at most `tasks_max` tasks; returns how many ran. Others return 0,
+  // and so does a call while another thread, or a task below on this one, is inside.
   virtual size_t RunOnce(size_t tasks_max = SIZE_MAX) = 0;
-  // When RunOnce has something to do: for the host's poll time-out. kNever if nothing is planned.
+  // When RunOnce has something to do, on Env::clock's Monotonic(): for the host's poll time-out. In the past
+  // if something is due; kNever if nothing is planned. A call from another thread (a Send, a commit) may plan
+  // something earlier: it does not wake the host's poll.
   virtual MonotonicNanos NextDue() = 0;
 
-  // Producers and consumers made before get kFailedPrecondition from now on. Flushes and closes every log,
-  // stops and joins everything, and leaves nothing behind. kDeadlineExceeded: the time did not suffice to
-  // close all logs cleanly; the rest is closed as a killed process would leave it (nothing acknowledged is
-  // lost; the next Open repairs). Idempotent.
+  // Appends what lingers in producers; they and consumers get kFailedPrecondition from now on. Flushes and
+  // closes every log, stops and joins everything, and leaves nothing behind. kDeadlineExceeded: the time did
+  // not suffice to close all logs cleanly; the rest is closed as a killed process would leave it (nothing
+  // acknowledged is lost; the next Open repairs). Idempotent.
   virtual absl::Status Close(absl::Duration deadline = absl::InfiniteDuration()) = 0;
 };
 

@@ -161,7 +161,8 @@ struct MILLRACE_EXPORT MetricsSnapshot {
   int64_t Value(std::string_view name, const Labels& labels = {}) const;
 };
 
-// MetricsSink: where a host wants the metrics, if it does not ask for them itself.
+// MetricsSink: an interface for a host's own exporters. The library calls none: the host hands snapshots
+// over, when it likes.
 class MILLRACE_EXPORT MetricsSink {
  public:
   virtual ~MetricsSink() = default;

@@ -4,9 +4,9 @@
 //   auto listener = millrace::MetricsListener::Start({.engine = engine->get(), .address = "127.0.0.1:9464"});
 //
 //   GET /metrics   everything the engine counts, with what brokers count in it, in Prometheus' text format
-//   0.0.4 GET /healthz   200 "ok", or 503 and a line for each thing that is wrong: the engine is closed, a
-//   partition
-//                  takes no appends because a write of it has failed
+//                  0.0.4
+//   GET /healthz   200 "ok", or 503 and a line for each thing that is wrong: the engine is closed, a
+//                  partition takes no appends because a write of it has failed
 //
 // HTTP/1.1 as far as that takes: one request a connection, GET alone, no TLS and no authentication. Listen on
 // an address that those alone reach who may read it.

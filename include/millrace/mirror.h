@@ -1,7 +1,7 @@
 // Mirror: forwards topics from an embedded engine to a Kafka cluster, or from a cluster to an engine: store
 // and forward for the edge. In the component millrace::remote.
 //
-//   auto mirror = millrace::Mirror::Make(engine.get(), cluster.get(),
+//   auto mirror = millrace::Mirror::Make(engine->get(), cluster->get(),
 //                                        {.name = "edge-7", .topics = {{"orders"}}});
 //   while (running) {
 //     auto forwarded = (*mirror)->Run(absl::Seconds(1));

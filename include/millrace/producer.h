@@ -1,4 +1,9 @@
 // Producer: publishes records to topics.
+//
+//   auto producer = engine->NewProducer({.linger = absl::ZeroDuration()});
+//   auto orders = (*producer)->Topic("orders");
+//   absl::Status sent = (*producer)->Send(*orders, {.key = "42", .value = "paid"},
+//                                         [](absl::StatusOr<Appended> appended) { ... });
 
 #ifndef MILLRACE_PRODUCER_H_
 #define MILLRACE_PRODUCER_H_
@@ -80,7 +85,7 @@ struct ProducerOptions {
   size_t buffer_bytes = size_t{32} << 20;
   // ... for so long ("max.block.ms"), then fails with kRequestTimedOut. Zero: never block.
   absl::Duration max_block = absl::Seconds(60);
-  // Codec of the batches ("compression.type"), and its level.
+  // Codec of the batches ("compression.type"), and its level: see BatchOptions::compression_level.
   Compression compression = Compression::kNone;
   std::optional<int> compression_level = std::nullopt;
   // No duplicates and no reordering when a send is retried ("enable.idempotence"). In-process there is
@@ -113,27 +118,31 @@ class TopicHandle {
 // Thread-safe. Records sent by one thread to one partition keep their order.
 class MILLRACE_EXPORT Producer {
  public:
-  // Close(): flushes with no time limit for what lingers, then returns.
+  // Close(): waits for what was sent, without a time limit. Where replicas must acknowledge it the wait is
+  // max_block at the most, and what they owe fails.
   virtual ~Producer() = default;
 
   // Looks a topic up. kUnknownTopicOrPartition, unless the engine creates topics on demand.
   virtual absl::StatusOr<TopicHandle> Topic(std::string_view name) = 0;
 
   // Sends `record` with no word of what becomes of it but errors(). The record's memory may be reused on
-  // return. The status is an error only where the record was not accepted: unknown topic, too large, buffer
-  // full, closed. `partition`: where to, instead of asking the partitioner (kUnknownTopicOrPartition if out
-  // of range).
+  // return. The status is an error only where the record was not accepted: kUnknownTopicOrPartition,
+  // kMessageTooLarge, kInvalidRecord (no key in a compacted topic), kInvalidTimestamp, kRequestTimedOut (the
+  // buffer is full), kFailedPrecondition (closed), kInvalidRequest (an empty handle, or another producer's);
+  // without linger those of the append (Log::Append) besides. `partition`: where to, instead of asking the
+  // partitioner (kUnknownTopicOrPartition if out of range).
   virtual absl::Status Send(const TopicHandle& topic, const Record& record,
                             std::optional<PartitionId> partition = std::nullopt) = 0;
   // As above; where the record was accepted, `done` is called exactly once, else it is never called.
   virtual absl::Status Send(const TopicHandle& topic, const Record& record, SendCallback done,
                             std::optional<PartitionId> partition = std::nullopt) = 0;
-  // By name: a hash look-up more.
+  // By name: a hash look-up more. For a partition of one's choice take a handle.
   virtual absl::Status Send(std::string_view topic, const Record& record) = 0;
   virtual absl::Status Send(std::string_view topic, const Record& record, SendCallback done) = 0;
   // Sends all of `records` to one partition as one batch (more where they exceed batch_bytes), appended
-  // before this returns without lingering; `done` is called for each batch. Nothing lingers in between:
-  // earlier lingering records of that partition go first.
+  // before this returns without lingering; `done` is called for each batch. Earlier records of that partition
+  // that linger go first. After an error nothing was sent, and `done` is never called; where only some of the
+  // batches could be appended the status is OK, and `done` hears of the others why not.
   virtual absl::Status SendBatch(const TopicHandle& topic, PartitionId partition,
                                  std::span<const Record> records, BatchCallback done = nullptr) = 0;
   // With a future, which is ready once the record is acknowledged. Waiting for it inside a callback
@@ -141,17 +150,19 @@ class MILLRACE_EXPORT Producer {
   std::future<absl::StatusOr<Appended>> SendWithFuture(const TopicHandle& topic, const Record& record);
   std::future<absl::StatusOr<Appended>> SendWithFuture(std::string_view topic, const Record& record);
 
-  // Appends what lingers and waits until everything sent before is acknowledged. kDeadlineExceeded
-  // (kRequestTimedOut) after `timeout`; nothing is given up by that.
+  // Appends what lingers and waits until everything sent before is acknowledged or has failed: OK does not
+  // say which (callbacks do, and errors()). kDeadlineExceeded (kRequestTimedOut) after `timeout`; nothing is
+  // given up by that.
   virtual absl::Status Flush(absl::Duration timeout = absl::InfiniteDuration()) = 0;
   // Appends what lingers without waiting for acknowledgements. Never blocks on the disk.
   virtual void FlushLingering() = 0;
 
-  // Records that were accepted without a callback and then failed. The first error is kept.
+  // Records that were accepted without a callback and then failed; OK where there are none. The first error
+  // is kept.
   virtual int64_t errors() const = 0;
   virtual absl::Status first_error() const = 0;
 
-  // Flush, then refuse further sends. Idempotent.
+  // Refuses further sends, then flushes. Idempotent: after a time-out it may be called again.
   virtual absl::Status Close(absl::Duration timeout = absl::InfiniteDuration()) = 0;
 };
 

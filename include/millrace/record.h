@@ -4,12 +4,14 @@
 // into its bytes where they lie; nothing is copied (a compressed batch is decompressed into memory that the
 // caller owns).
 //
-// Format: KIP-98; org.apache.kafka.common.record.DefaultRecordBatch. Offsets of the 61-byte header,
-// big-endian:
-//    0 base_offset i64 | 8 length i32 (of what follows) | 12 partition_leader_epoch i32 | 16 magic i8 = 2 |
-//    17 crc u32
-//   21 attributes i16 | 23 last_offset_delta i32 | 27 base_timestamp i64 | 35 max_timestamp i64 | 43
-//   producer_id i64 51 producer_epoch i16 | 53 base_sequence i32 | 57 record_count i32 | 61 records
+// Format: KIP-98; org.apache.kafka.common.record.DefaultRecordBatch. The 61 bytes of the header, big-endian:
+//    0 base_offset i64                  27 base_timestamp i64
+//    8 length i32 (of what follows it)  35 max_timestamp i64
+//   12 partition_leader_epoch i32       43 producer_id i64
+//   16 magic i8 = 2                     51 producer_epoch i16
+//   17 crc u32                          53 base_sequence i32
+//   21 attributes i16                   57 record_count i32
+//   23 last_offset_delta i32            61 the records
 // The CRC-32C covers bytes 21 to the end. Attributes: bits 0-2 codec, 3 timestamp type, 4 transactional, 5
 // control, 6 delete horizon (then base_timestamp is the horizon).
 
@@ -51,7 +53,8 @@ struct Record {
   // Null: a tombstone, which deletes its key in a compacted topic.
   std::optional<std::string_view> value = std::nullopt;
   std::span<const Header> headers = {};
-  // kNoTimestamp: the time of the append.
+  // kNoTimestamp: the clock's time when it is sent. A producer that lingers gives all such records of a batch
+  // the time at which the batch was begun.
   Timestamp timestamp = kNoTimestamp;
 };
 
@@ -271,7 +274,7 @@ class Compressor;
 //
 //   BatchBuilder builder(options);
 //   builder.Append(record, now);
-//   std::span<std::byte> batch = builder.Finish(Offset(0));
+//   absl::StatusOr<std::span<std::byte>> batch = builder.Finish(Offset(0));
 //
 // Single-threaded. Keeps its buffer over Reset(), so that a builder in use allocates nothing.
 // A builder that was moved from can only be assigned to or destroyed.

@@ -7,24 +7,27 @@
 // Code that is written to Producer, Consumer and Admin runs over an embedded Engine or over a cluster,
 // without a change. Where the two differ, and why:
 //
-// Producer. With Acks::kAll it is idempotent, whatever ProducerOptions::idempotent says (as Kafka's own
-// client
-//   is since 3.0: a send that is retried is neither doubled nor overtaken); with kLeader and kNone one
-//   request is in flight at a time, which keeps the order. Callbacks run in one thread of librdkafka's, never
-//   in the one that sends (but for a SendBatch that finds no room midway); a Send in a callback never blocks:
-//   it fails where the buffer is full.
-//   Appended::durability is always kProcess: what an acknowledgement survives is a matter of the cluster's.
-//   SendBatch hands the records over together, but the cluster's client decides on the batches; its callback
-//   is called for each run of consecutive offsets. Topic() waits for the cluster's answer. Records that the
-//   cluster does not take fail after "message.timeout.ms" (five minutes). A timestamp of 0 means now.
-// Consumer. Batches are made of copies of what librdkafka hands out, uncompressed, and stay valid when the
-//   consumer is gone; their leader epoch is kNoLeaderEpoch. max_partition_fetch_bytes bounds a fetch, not a
-//   Poll. ConsumerOptions::wait is not looked at: a Poll parks. Checksums are always verified. Of `assignors`
-//   those count that rebalance in the way (all at once, or cooperatively) of the first that librdkafka has;
-//   it lacks kSticky. group_metadata() knows no generation. Committed leader epochs are not passed on.
+// Producer.
+//   With Acks::kAll it is idempotent, whatever ProducerOptions::idempotent says (as Kafka's own client is
+//   since 3.0: a send that is retried is neither doubled nor overtaken); with kLeader and kNone one request
+//   is in flight at a time, which keeps the order. Callbacks run in one thread of librdkafka's, never in the
+//   one that sends (but for a SendBatch that finds no room midway); a Send in a callback never blocks: it
+//   fails where the buffer is full. Appended::durability is always kProcess: what an acknowledgement survives
+//   is a matter of the cluster's. SendBatch hands the records over together, but the cluster's client decides
+//   on the batches; its callback is called for each run of consecutive offsets. Topic() waits for the
+//   cluster's answer. Records that the cluster does not take fail after "message.timeout.ms" (five minutes).
+//   A timestamp of 0 means now.
+// Consumer.
+//   Batches are made of copies of what librdkafka hands out, uncompressed, and stay valid when the consumer
+//   is gone; their leader epoch is kNoLeaderEpoch. max_partition_fetch_bytes bounds a fetch, not a Poll.
+//   ConsumerOptions::wait is not looked at: a Poll parks. Checksums are always verified. Of `assignors` those
+//   count that rebalance in the way (all at once, or cooperatively) of the first that librdkafka has; it
+//   lacks kSticky. group_metadata() knows no generation. Committed leader epochs are not passed on.
 //   BeginningOffsets, EndOffsets, lag and the like ask the cluster and take a round trip. OffsetsForTimes
-//   gives the time asked for in the place of the record's.
-// Admin. Ids of topics are all zeros, and DescribeTopic by id, FlushTopic, Verify, ClearFenced, Revive and
+//   gives the time asked for in the place of the record's. A Seek beyond the end is no error: the next Poll
+//   goes on from ConsumerOptions::start. Wakeup takes locks: not for signal handlers.
+// Admin.
+//   Ids of topics are all zeros, and DescribeTopic by id, FlushTopic, Verify, ClearFenced, Revive and
 //   Checkpoint, for which Kafka's protocol or librdkafka has no request, answer kUnsupportedVersion
 //   (absl::StatusCode::kUnimplemented). ListTopics gives an empty list where the cluster does not answer.
 //   AlterTopicConfig reads the settings, changes them and writes them back: two callers at once may undo one
@@ -59,7 +62,7 @@ namespace millrace::inline v0 {
 struct RemoteOptions {
   // Of clients whose own options name none.
   std::string client_id = "millrace";
-  // How long a call that asks the cluster waits for its answer.
+  // How long a call that asks the cluster waits for its answer: kRequestTimedOut, kNetworkException then.
   absl::Duration timeout = absl::Seconds(30);
   // How often a subscribed consumer looks whether topics or partitions have come or gone
   // ("topic.metadata.refresh.interval.ms"; five minutes in Kafka). At least 10 ms.

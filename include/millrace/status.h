@@ -1,6 +1,12 @@
 // Errors: every call that the world can make fail returns absl::Status or absl::StatusOr. Where Kafka has an
 // error code for what happened, the status carries it, and ErrorCodeOf() gives it back, so that a broker
 // answers a client with the very code that Kafka would.
+//
+//   absl::Status status = engine->CreateTopic("orders");
+//   if (!status.ok() && ErrorCodeOf(status) != ErrorCode::kTopicAlreadyExists) return status;
+//
+// The headers name errors by either enumeration: kUnknownTopicOrPartition is an ErrorCode, which a status
+// carries beside its canonical code; kFailedPrecondition an absl::StatusCode alone.
 
 #ifndef MILLRACE_STATUS_H_
 #define MILLRACE_STATUS_H_
@@ -17,7 +23,8 @@
 namespace millrace::inline v0 {
 
 // Kafka's error codes, by Kafka's names and numbers (org.apache.kafka.common.protocol.Errors).
-// The list holds what the engine can answer; numbers outside it pass through unharmed.
+// Those of features that millrace lacks may still come from a cluster (millrace/remote.h); so may numbers
+// that are not listed, which pass through unharmed.
 enum class ErrorCode : int16_t {
   kUnknownServerError = -1,
   kNone = 0,

@@ -27,8 +27,8 @@ struct CleanupPolicy {
 };
 
 // TopicConfig: one topic's settings. Kafka's name for a field is its own with '.' for '_' ("segment.bytes"),
-// its default is Kafka's; what Kafka lacks is marked. Durations are milliseconds, sizes bytes, -1 means
-// unlimited.
+// its default is Kafka's; what Kafka lacks is marked. Durations (`_ms`) are milliseconds, sizes (`_bytes`)
+// bytes; -1 stands for unlimited in the two of retention.
 struct TopicConfig {
   CleanupPolicy cleanup_policy = {};
 
@@ -67,10 +67,11 @@ struct TopicConfig {
   int64_t message_timestamp_before_max_ms = INT64_MAX;
   int64_t message_timestamp_after_max_ms = 3'600'000;
 
-  // What an acknowledgement means. Not Kafka's; in Kafka's terms kPowerLoss is flush.messages=1.
+  // What an acknowledgement survives ("durability": "process", "interval" or "power-loss"). Not Kafka's,
+  // where kPowerLoss would be flush.messages=1.
   Durability durability = Durability::kProcess;
-  // kInterval: flush after so many records, or so long after the first unflushed one; with neither given,
-  // each second.
+  // With kInterval: flush after so many records, or so long after the first unflushed one; with neither
+  // given, each second. With any other durability they mean nothing.
   int64_t flush_messages = INT64_MAX;
   int64_t flush_ms = INT64_MAX;
 
@@ -89,7 +90,7 @@ struct TopicConfig {
   MILLRACE_EXPORT absl::Status Validate() const;
 
   // Sets one field from Kafka's text form ("retention.ms", "1000"). kInvalidConfig: unknown name, or not a
-  // value of its type.
+  // value of its type; nothing is changed then. Whether a number is in its range, Validate says.
   MILLRACE_EXPORT absl::Status Set(std::string_view name, std::string_view value);
   // One field's text form; nullopt for an unknown name.
   MILLRACE_EXPORT std::optional<std::string> Get(std::string_view name) const;
@@ -107,11 +108,12 @@ struct PartitionDescription {
   PartitionId partition{0};
   LeaderEpoch leader_epoch{0};
   Offset log_start_offset{0};
-  // The end of what consumers may read, and of what was appended. Equal without a Replicator.
+  // The ends of what consumers may read and of what was appended: each the offset that comes next. Equal
+  // without a Replicator.
   Offset high_watermark{0};
   Offset log_end_offset{0};
   int64_t size_bytes = 0;
-  // Stretches lost to damage; reads there fail with kDataLoss until they are cleared.
+  // Stretches lost to damage, [first, second); reads there fail with kDataLoss until Admin::ClearFenced.
   std::vector<std::pair<Offset, Offset>> fenced = {};
 };
 

@@ -20,7 +20,7 @@
 namespace millrace::inline v0 {
 
 // StrongId: an integer with a meaning. `Tag` makes the type unique; `Rep` is what is stored.
-// Ordered, hashable, printable through `value()`. Thread-compatible, trivially copyable.
+// Ordered, hashable, printed by its `value()`. Thread-compatible, trivially copyable.
 template <typename Tag, typename Rep>
 class StrongId {
  public:

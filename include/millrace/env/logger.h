@@ -11,13 +11,15 @@ namespace millrace::inline v0 {
 
 enum class Severity { kDebug, kInfo, kWarning, kError };
 
-// Thread-safe. Called rarely (recovery, rolled segments, failures), never for a record.
-// An implementation must not call back into the engine.
+// Thread-safe: called from whichever thread has something to say, perhaps with locks held. So it must not
+// call back into the engine, block for long, or throw. Called rarely (repairs, failures, refused
+// connections), never for a record.
 class MILLRACE_EXPORT Logger {
  public:
   virtual ~Logger() = default;
 
-  // `room` names the part of the library ("log", "group"); `message` is one line without a newline.
+  // `room` names the part of the library ("log", "group", "broker"); `message` is one line without a newline.
+  // Both are valid during the call alone.
   virtual void Log(Severity severity, std::string_view room, std::string_view message) = 0;
 
   // Drops everything. The default. Lives for ever.

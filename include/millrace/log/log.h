@@ -204,7 +204,6 @@ class MILLRACE_EXPORT Log {
   virtual ~Log() = default;
 
   // --- Append
-  // -----------------------------------------------------------------------------------------------------
 
   // Appends one record as a batch of its own. `now` stands in where the record has no timestamp
   // (kNoTimestamp: the clock's). Visible to readers on return; durable as `durability` of the result says.
@@ -213,8 +212,8 @@ class MILLRACE_EXPORT Log {
   virtual absl::StatusOr<AppendResult> Append(const Record& record, Timestamp now = kNoTimestamp) = 0;
   // Appends one encoded batch: stamps offsets, leader epoch and log-append time into it, then stores it with
   // one copy. kClient batches, unless `trusted` (of this process's own builder), are checked to each record,
-  // its key and time, and stored in the topic's codec. Adds to the errors above: kCorruptMessage, kUnknown-
-  // ProducerId, kOutOfOrderSequenceNumber, kInvalidProducerEpoch (as Kafka's ProducerStateManager),
+  // its key and time, and stored in the topic's codec. Adds to the errors above: kCorruptMessage,
+  // kUnknownProducerId, kOutOfOrderSequenceNumber, kInvalidProducerEpoch (as Kafka's ProducerStateManager),
   // kOffsetOutOfRange (replication: does not follow on).
   virtual absl::StatusOr<AppendResult> AppendBatch(std::span<std::byte> batch,
                                                    AppendOrigin origin = AppendOrigin::kClient,
@@ -224,7 +223,6 @@ class MILLRACE_EXPORT Log {
   virtual absl::Status SetLeaderEpoch(LeaderEpoch epoch) = 0;
 
   // --- Durability
-  // -------------------------------------------------------------------------------------------------
 
   // Makes everything appended so far durable. Calls from several threads share one flush of the disk. Blocks.
   // A failed sync poisons the log for appends (reads go on): the disk can no longer be trusted until Revive.
@@ -239,7 +237,6 @@ class MILLRACE_EXPORT Log {
   virtual Offset flushed_offset() const = 0;
 
   // --- Read
-  // -------------------------------------------------------------------------------------------------------
 
   // A cursor at `start`, from log_start_offset() to log_end_offset(), else kOutOfRange.
   virtual absl::StatusOr<std::unique_ptr<LogCursor>> NewCursor(Offset start) = 0;
@@ -261,7 +258,6 @@ class MILLRACE_EXPORT Log {
   virtual LogStats stats() const = 0;
 
   // --- Change
-  // -----------------------------------------------------------------------------------------------------
 
   // Removes all from `offset` on (a follower that diverged); durable on return. A batch is never cut: the one
   // that holds `offset` goes whole. Readers keep what they hold. kOffsetOutOfRange below the log's start;
@@ -285,7 +281,6 @@ class MILLRACE_EXPORT Log {
   virtual absl::StatusOr<int64_t> Compact(bool force = false) = 0;
 
   // --- Damage
-  // -----------------------------------------------------------------------------------------------------
 
   // Reads everything and checks every batch. Damage found is fenced and returned.
   virtual absl::StatusOr<std::vector<DamagedRange>> Verify() = 0;

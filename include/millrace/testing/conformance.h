@@ -2,8 +2,11 @@
 // one object and calls `report` with one line for each thing that it finds wrong; it uses no test framework,
 // and a silent run is a pass.
 //
-//   CheckFileSystem(my_files, "/an/empty/directory", [&](std::string_view wrong) { ADD_FAILURE() << wrong;
-//   });
+//   CheckFileSystem(my_files, "/an/empty/directory",
+//                   [&](std::string_view wrong) { ADD_FAILURE() << wrong; });
+//
+// In the target millrace::testing, with sim_env.h and sim_network.h: of a tree that has millrace as a
+// subdirectory, and not of an installed one.
 
 #ifndef MILLRACE_TESTING_CONFORMANCE_H_
 #define MILLRACE_TESTING_CONFORMANCE_H_

@@ -9,6 +9,9 @@
 //   engine->reset();               // its destructors see errors
 //   sim.Crash({.seed = seed});     // the power goes, and comes back
 //   engine = Engine::Open(...);
+//
+// In the target millrace::testing: of a tree that has millrace as a subdirectory, and not of an installed
+// one.
 
 #ifndef MILLRACE_TESTING_SIM_ENV_H_
 #define MILLRACE_TESTING_SIM_ENV_H_

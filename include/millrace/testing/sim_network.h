@@ -11,6 +11,9 @@
 //   network.Partition("app", "broker-1");
 //   sim.executor->RunFor(1'000'000'000);
 //   network.Heal("app", "broker-1");
+//
+// In the target millrace::testing: of a tree that has millrace as a subdirectory, and not of an installed
+// one.
 
 #ifndef MILLRACE_TESTING_SIM_NETWORK_H_
 #define MILLRACE_TESTING_SIM_NETWORK_H_
